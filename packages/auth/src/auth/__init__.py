@@ -1,0 +1,1 @@
+"""Sign-in, sessions, scopes and hooks for FastAPI applications."""

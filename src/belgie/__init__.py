@@ -1,0 +1,1 @@
+"""belgie: the authentication toolkit for FastAPI."""
