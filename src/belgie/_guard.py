@@ -39,6 +39,8 @@ def require(name: str) -> None:
 
 def _imports(spec: ModuleSpec, module: str) -> bool:
     """Return whether the code behind `spec` imports `module`, without running it."""
+    if spec.loader is None:
+        return False  # a folder without an `__init__`
     get_code = getattr(spec.loader, "get_code", None)
     if get_code is None:
         return True  # a freezer's loader, which cannot tell; the import itself will
@@ -52,7 +54,7 @@ def _imports(spec: ModuleSpec, module: str) -> bool:
 def _location(name: str, spec: ModuleSpec | None) -> str | None:
     """Return where the foreign package comes from, or None if there is none."""
     if spec is not None:
-        return spec.origin  # None for a mere folder, which Python would take only where nothing is installed
+        return spec.origin  # None for a folder without an `__init__`: anything installed would come before it
     module = sys.modules.get(name)
     return None if module is None else getattr(module, "__file__", None) or "a module made at run time"
 

@@ -1,0 +1,5 @@
+"""The connection protocol: the same object as in `belgie.proto`."""
+
+from belgie.proto import DBConnection
+
+__all__ = ["DBConnection"]

@@ -1,0 +1,43 @@
+"""The sign-in providers: the same objects as in `auth.providers`, each loaded when it is first named."""
+
+from typing import TYPE_CHECKING, Any
+
+from auth import providers as _home
+
+if TYPE_CHECKING:
+    from auth.providers import (
+        AuthorizationRequest,
+        CodeExchange,
+        GoogleProviderSettings,
+        OIDCProvider,
+        OIDCProviderSettings,
+        Profile,
+        ProviderContext,
+        ProviderProtocol,
+        ProviderSettingsProtocol,
+        TokenSet,
+    )
+
+__all__ = [
+    "AuthorizationRequest",
+    "CodeExchange",
+    "GoogleProviderSettings",
+    "OIDCProvider",
+    "OIDCProviderSettings",
+    "Profile",
+    "ProviderContext",
+    "ProviderProtocol",
+    "ProviderSettingsProtocol",
+    "TokenSet",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(_home, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
