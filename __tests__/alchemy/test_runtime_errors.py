@@ -74,14 +74,14 @@ async def test_a_lone_surrogate_cannot_be_stored(tables: DatabaseRuntime) -> Non
 
 
 async def test_a_nul_character_cannot_be_stored_by_postgres(postgres_settings: PostgresSettings) -> None:
-    async with DatabaseRuntime(postgres_settings: PostgresSettings) as runtime, runtime.session() as session:
+    async with DatabaseRuntime(postgres_settings) as runtime, runtime.session() as session:
         await session.execute(text("CREATE TABLE person (id INTEGER, email TEXT)"))
         with pytest.raises(InvalidValueError):
             await _add(session, 1, "a\x00b")
 
 
 async def test_a_value_of_the_wrong_type_cannot_be_stored_by_postgres(postgres_settings: PostgresSettings) -> None:
-    async with DatabaseRuntime(postgres_settings: PostgresSettings) as runtime, runtime.session() as session:
+    async with DatabaseRuntime(postgres_settings) as runtime, runtime.session() as session:
         with pytest.raises(InvalidValueError), translated():
             await session.execute(text("SELECT CAST(:x AS INTEGER)"), {"x": "secret"})
         await session.rollback()
@@ -90,7 +90,7 @@ async def test_a_value_of_the_wrong_type_cannot_be_stored_by_postgres(postgres_s
 
 
 async def test_a_connection_that_the_server_ended_is_unavailability(postgres_settings: PostgresSettings) -> None:
-    async with DatabaseRuntime(postgres_settings: PostgresSettings) as runtime, runtime.session() as session, runtime.session() as other:
+    async with DatabaseRuntime(postgres_settings) as runtime, runtime.session() as session, runtime.session() as other:
         number = await session.scalar(text("SELECT pg_backend_pid()"))
         await other.execute(text("SELECT pg_terminate_backend(:number)"), {"number": number})
         with pytest.raises(UnavailableError), translated():
@@ -98,7 +98,7 @@ async def test_a_connection_that_the_server_ended_is_unavailability(postgres_set
 
 
 async def test_a_serialization_failure_is_unavailability(postgres_settings: PostgresSettings) -> None:
-    async with DatabaseRuntime(postgres_settings: PostgresSettings) as runtime, runtime.session() as one, runtime.session() as two:
+    async with DatabaseRuntime(postgres_settings) as runtime, runtime.session() as one, runtime.session() as two:
         await one.execute(text("CREATE TABLE counter (n INTEGER)"))
         await one.execute(text("INSERT INTO counter VALUES (0)"))
         await one.commit()
