@@ -7,8 +7,6 @@ BelgieError
     └── UnavailableError    the store did not answer
 """
 
-from typing import ClassVar
-
 
 class BelgieError(Exception):
     """The base of every error that belgie raises on purpose.
@@ -17,7 +15,7 @@ class BelgieError(Exception):
     a token or an e-mail address.
     """
 
-    code: ClassVar[str] = "internal_error"
+    code: str = "internal_error"
 
 
 class AdapterError(BelgieError):

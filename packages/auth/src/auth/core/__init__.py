@@ -1,0 +1,1 @@
+"""The sign-in flow, what surrounds it, and its FastAPI edge."""

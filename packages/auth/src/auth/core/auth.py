@@ -1,0 +1,245 @@
+"""`Auth`: an application's settings, store, providers and hooks, put together."""
+
+import inspect
+import re
+from collections.abc import AsyncGenerator, Callable, Mapping
+from functools import cached_property
+from typing import Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from auth.core.capabilities import Capabilities
+from auth.core.client import AuthClient
+from auth.core.context import AuthContext, RegisteredProvider
+from auth.core.dependencies import CookieSecurity, Dependencies
+from auth.core.exceptions import ConfigurationError
+from auth.core.flow import FlowCookies
+from auth.core.hooks import HookRunner, Hooks
+from auth.core.linking import LinkingPolicy
+from auth.core.origin import OriginPolicy
+from auth.core.routes import build_router
+from auth.core.settings import ROUTES_PATH, AuthSettings
+from auth.providers.context import ProviderContext, ProviderSettingsProtocol
+from auth.providers.http import ProviderHTTP
+from auth.providers.protocols import ProviderProtocol
+from auth.session.cookie import SessionCookie
+from auth.session.manager import SessionManager
+from auth.utils.clock import Clock, utc_now
+from auth.utils.urls import parse_origin, split_url
+from auth.utils.vault import Vault
+from proto import (
+    AccountProtocol,
+    AdapterProtocol,
+    DatabaseProtocol,
+    DBConnection,
+    OAuthStateProtocol,
+    SessionProtocol,
+    UserProtocol,
+)
+
+_PROVIDER_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+class Auth[
+    UserT: UserProtocol[Any],
+    AccountT: AccountProtocol,
+    SessionT: SessionProtocol,
+    OAuthStateT: OAuthStateProtocol,
+]:
+    """Sign-in, sessions and accounts for a FastAPI application.
+
+    `app.include_router(auth.router)` adds the routes under `/auth`. `Depends(auth.user)`,
+    `Depends(auth.optional_user)`, `Depends(auth.session)` and `Security(auth.user, scopes=[...])` say who is calling; `Depends(auth)` gives an
+    `AuthClient`. In one request all of them share one look-up and the application's own database session.
+
+    Args:
+        settings: what to know; see `AuthSettings`.
+        adapter: the store.
+        providers: for each id, as it stands in the URLs, the provider's settings or a provider.
+        hooks: what the application does when somebody signs up, in, out or leaves.
+        db: where connections come from, if not from `adapter.dependency`.
+        linking: when a sign-in may join a user who has the same e-mail address.
+        is_active: whether a user may be signed in at all; asked at every sign-in and every request.
+        clock: what time it is.
+
+    Raises:
+        ConfigurationError: there is no database dependency, or a provider's id or settings are not acceptable.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: AuthSettings,
+        adapter: AdapterProtocol[UserT, AccountT, SessionT, OAuthStateT],
+        providers: Mapping[str, ProviderSettingsProtocol | ProviderProtocol] | None = None,
+        hooks: Hooks | None = None,
+        db: DatabaseProtocol | None = None,
+        linking: LinkingPolicy | None = None,
+        is_active: Callable[[UserT], bool] | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        self.settings = settings
+        self.adapter = adapter
+        context = AuthContext[UserT, AccountT, SessionT, OAuthStateT](
+            settings=settings,
+            adapter=adapter,
+            capabilities=Capabilities[UserT, AccountT, SessionT].of(adapter),
+            sessions=SessionManager(
+                adapter,
+                settings.session.max_age,
+                settings.session.update_age,
+                absolute_max_age=settings.session.absolute_max_age,
+                clock=clock,
+            ),
+            hooks=HookRunner(hooks),
+            providers=_register(settings, providers or {}, clock),
+            session_cookie=_session_cookie(settings),
+            flow_cookies=FlowCookies(settings, clock),
+            redirects=settings.redirects,
+            origins=OriginPolicy(
+                settings.origin,
+                [parse_origin(one) for one in settings.trusted_origins],
+                strict=settings.csrf_strict,
+            ),
+            linking=linking or LinkingPolicy(),
+            vault=Vault(settings.secrets),
+            clock=clock,
+            is_active=is_active or _always,
+        )
+        self._context = context
+        self._dependencies = Dependencies(context, _database(adapter, db))
+        self.__signature__ = inspect.signature(self._dependencies.yielding_client)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> AsyncGenerator[AuthClient[UserT, AccountT, SessionT, OAuthStateT]]:
+        """Give a route its `AuthClient`: use it as `Depends(auth)`. Errors that leave the route become HTTP answers."""
+        return self._dependencies.yielding_client(*args, **kwargs)
+
+    @cached_property
+    def router(self) -> APIRouter:
+        """The routes, under `/auth`."""
+        return build_router(self._context, self._dependencies)
+
+    @property
+    def user(self) -> CookieSecurity[..., UserT]:
+        """The dependency that gives the signed-in user; 401 if nobody is, 403 if a scope of `Security` is lacking."""
+        return self._dependencies.user
+
+    @property
+    def optional_user(self) -> CookieSecurity[..., UserT | None]:
+        """The dependency that gives the signed-in user, or None."""
+        return self._dependencies.optional_user
+
+    @property
+    def session(self) -> CookieSecurity[..., SessionT]:
+        """The dependency that gives the request's session; 401 if there is none."""
+        return self._dependencies.session
+
+    @property
+    def same_origin(self) -> Callable[..., Any]:
+        """The dependency that lets only the application's own pages change something; 403 `csrf` for other sites."""
+        return self._dependencies.same_origin
+
+    @property
+    def sessions(self) -> SessionManager[UserT, SessionT]:
+        """The session manager."""
+        return self._context.sessions
+
+    @property
+    def providers(self) -> Mapping[str, RegisteredProvider]:
+        """The providers by id, for sign-in buttons: `{base_url}/auth/provider/{id}/signin`."""
+        return self._context.providers
+
+    def fresh(self, max_age: int) -> CookieSecurity[..., UserT]:
+        """Return a dependency that gives the user if the sign-in was at most `max_age` seconds ago.
+
+        Older than that: 403 `reauthentication_required`.
+        """
+        return self._dependencies.fresh(max_age)
+
+    def client(self, db: DBConnection) -> AuthClient[UserT, AccountT, SessionT, OAuthStateT]:
+        """Return a client over `db`, for scripts and background work."""
+        return AuthClient(self._context, db)
+
+    def session_cookie(self, session: SessionT | UUID) -> str:
+        """Return the value of the session cookie for a session, for tests and sign-in of the application's own."""
+        return self._context.session_cookie.value(_session_id(session))
+
+    def set_session_cookie(self, response: Response, session: SessionT | UUID) -> None:
+        """Make `response` sign the browser in with a session."""
+        self._context.session_cookie.set(response, _session_id(session))
+
+    def delete_session_cookie(self, response: Response) -> None:
+        """Make `response` take the session cookie back."""
+        self._context.session_cookie.delete(response)
+
+    @property
+    def session_cookie_name(self) -> str:
+        """The name of the session cookie, prefix included."""
+        return self._context.session_cookie.name
+
+
+def _always(_user: object) -> bool:
+    return True
+
+
+def _session_id(session: SessionProtocol | UUID) -> UUID:
+    return session if isinstance(session, UUID) else session.id
+
+
+def _database(adapter: object, db: DatabaseProtocol | None) -> DatabaseProtocol:
+    chosen: Any = adapter if db is None else db
+    if getattr(chosen, "dependency", None) is None:
+        raise ConfigurationError("no database: pass db= to Auth (anything with a dependency), or to the adapter")
+    return chosen
+
+
+def _session_cookie(settings: AuthSettings) -> SessionCookie:
+    prefix = "__Host-" if settings.cookie.host_prefix else ""
+    return SessionCookie(
+        name=f"{prefix}{settings.cookie.name}",
+        secrets=settings.secrets,
+        secure=settings.secure_cookies,
+        max_age=settings.session.absolute_max_age,
+        same_site=settings.cookie.same_site,
+        domain=settings.cookie.domain,
+    )
+
+
+def _register(
+    settings: AuthSettings,
+    providers: Mapping[str, ProviderSettingsProtocol | ProviderProtocol],
+    clock: Clock,
+) -> dict[str, RegisteredProvider]:
+    http = ProviderHTTP(settings.http, loopback=settings.origin.is_loopback)
+    registered: dict[str, RegisteredProvider] = {}
+    for provider_id, given in providers.items():
+        if not _PROVIDER_ID.fullmatch(provider_id):
+            raise ConfigurationError(f"expected a provider's id of a-z, 0-9, - and _, not {provider_id!r}")
+        provider = (
+            given.make_provider(ProviderContext(provider_id=provider_id, http=http, clock=clock))
+            if isinstance(given, ProviderSettingsProtocol)
+            else given
+        )
+        redirect_uri = getattr(given, "redirect_uri", None)
+        registered[provider_id] = RegisteredProvider(
+            id=provider_id,
+            provider=provider,
+            redirect_uri=_redirect_uri(settings, provider_id, redirect_uri),
+            label=getattr(given, "label", None) or provider_id,
+            answers_by_post=getattr(provider, "answers_by_post", False),
+        )
+    return registered
+
+
+def _redirect_uri(settings: AuthSettings, provider_id: str, given: str | None) -> str:
+    if given is None:
+        return f"{settings.base_url}{ROUTES_PATH}/provider/{provider_id}/callback"
+    try:
+        origin, _ = split_url(given)
+    except ValueError as error:
+        raise ConfigurationError(f"provider {provider_id!r}: redirect_uri: {error}") from error
+    if origin.scheme == "http" and not origin.is_loopback:
+        raise ConfigurationError(f"provider {provider_id!r}: redirect_uri: expected https")
+    return given

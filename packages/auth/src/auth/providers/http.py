@@ -1,0 +1,204 @@
+"""Requests to providers, by which nobody can hold, flood or misdirect this server.
+
+No redirects, no proxies from the environment, no cookies, no retries; one deadline for the whole request (a read
+timeout alone starts again with every byte), a limit for the decompressed body, and the address is checked where it is
+used: each name is resolved once, what is not public is refused, and the connection goes to that very address.
+"""
+
+import asyncio
+import json
+import socket
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any, Final, cast
+from urllib.parse import urlsplit
+
+import httpx
+
+from auth.core.exceptions import OAuthError
+from auth.core.settings import HTTPSettings
+from auth.utils.urls import split_url
+
+_SERVER_ERRORS: Final = 500
+_ADDRESSES_TRIED: Final = 3
+_OK: Final = 200
+_READ_BYTES: Final = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderResponse:
+    """A provider's answer: the status and the JSON object in the body, if it is one."""
+
+    status: int
+    document: Mapping[str, Any] | None = field(repr=False)
+    items: list[Any] | None = field(default=None, repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is 200."""
+        return self.status == _OK
+
+
+class ProviderHTTP:
+    """The HTTP client for all requests to providers.
+
+    Args:
+        settings: deadline, limits and authorities.
+        loopback: whether the application runs on loopback, where providers on loopback are accepted, over http too.
+    """
+
+    def __init__(self, settings: HTTPSettings, *, loopback: bool) -> None:
+        self._settings = settings
+        self._loopback = loopback
+        self._context: ssl.SSLContext | None = None
+
+    def check_url(self, url: str) -> str:
+        """Return `url` if requests and browsers may be sent there.
+
+        Raises:
+            ValueError: it is not https (or http on loopback, for an application on loopback), has user information,
+                or is malformed.
+        """
+        origin, _ = split_url(url)
+        if origin.scheme == "http" and not (self._loopback and origin.is_loopback):
+            raise ValueError("expected https")
+        return url
+
+    async def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> ProviderResponse:
+        """Send a GET request.
+
+        Raises:
+            OAuthError: `provider_unavailable`: no answer in time, a server error, a redirect, or too large a body.
+        """
+        return await self._send("GET", url, headers=headers)
+
+    async def post_form(
+        self,
+        url: str,
+        form: Mapping[str, str],
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> ProviderResponse:
+        """Send a form by POST.
+
+        Raises:
+            OAuthError: `provider_unavailable`, as for `get`.
+        """
+        return await self._send("POST", url, headers=headers, form=form)
+
+    async def _send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+    ) -> ProviderResponse:
+        all_headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "User-Agent": "belgie",
+            **(headers or {}),
+        }
+        try:
+            self.check_url(url)
+            async with asyncio.timeout(self._settings.timeout):
+                status, body = await self._exchange(method, url, all_headers, form)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError, ValueError, zlib.error) as error:
+            # the cause is not chained: its text can hold what the provider sent
+            code = "provider_unavailable"
+            message = f"no usable answer from the provider: {type(error).__name__}"
+            raise OAuthError(code, message) from None
+        return _parse(status, body)
+
+    async def _exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        form: Mapping[str, str] | None,
+    ) -> tuple[int, bytes]:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        failure: Exception | None = None
+        # a connection is not kept: one that was verified for one name must not serve another at the same address
+        async with httpx.AsyncClient(
+            verify=self._ssl_context(),
+            timeout=self._settings.timeout,
+            trust_env=False,
+            follow_redirects=False,
+            limits=httpx.Limits(max_keepalive_connections=0),
+        ) as client:
+            for address in await self._resolve(host, parts.port or (443 if parts.scheme == "https" else 80)):
+                request = client.build_request(
+                    method,
+                    httpx.URL(url, host=str(address)),
+                    headers={**headers, "Host": parts.netloc},
+                    data=dict(form) if form is not None else None,
+                    extensions={"sni_hostname": host.strip("[]")},
+                )
+                try:
+                    response = await client.send(request, stream=True)
+                except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                    failure = error  # nothing was sent: the next address may be tried
+                    continue
+                try:
+                    return response.status_code, await self._read(response)
+                finally:
+                    await response.aclose()
+        raise failure or OSError
+
+    async def _resolve(self, host: str, port: int) -> list[IPv4Address | IPv6Address]:
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = [ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+        if not addresses or not all(self._is_acceptable(address) for address in addresses):
+            raise OSError("the provider's name leads to an address that is not public")
+        return addresses[:_ADDRESSES_TRIED]
+
+    def _is_acceptable(self, address: IPv4Address | IPv6Address) -> bool:
+        plain = (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+        if self._settings.allow_private_networks or (plain.is_loopback and self._loopback):
+            return True
+        return plain.is_global and not plain.is_multicast
+
+    async def _read(self, response: httpx.Response) -> bytes:
+        if response.status_code >= _SERVER_ERRORS or response.is_redirect:
+            raise httpx.HTTPError(str(response.status_code))
+        body = bytearray()
+        async for chunk in _decoded(response, self._settings.max_body):
+            body += chunk
+            if len(body) > self._settings.max_body:
+                raise httpx.HTTPError("too large")
+        return bytes(body)
+
+    def _ssl_context(self) -> ssl.SSLContext:
+        if self._context is None:
+            ca_file = self._settings.ca_file
+            self._context = (
+                httpx.create_ssl_context() if ca_file is None else ssl.create_default_context(cafile=ca_file)
+            )
+        return self._context
+
+
+async def _decoded(response: httpx.Response, limit: int) -> AsyncIterator[bytes]:
+    """Yield the body; httpx would decompress a chunk in full, however large it becomes."""
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"identity", "gzip", "x-gzip"}:
+        raise httpx.HTTPError("unknown encoding")
+    inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16) if encoding != "identity" else None
+    async for chunk in response.aiter_raw(_READ_BYTES):
+        yield chunk if inflate is None else inflate.decompress(chunk, limit + 1)
+
+
+def _parse(status: int, body: bytes) -> ProviderResponse:
+    try:
+        parsed: object = json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return ProviderResponse(status, None)
+    if isinstance(parsed, dict):
+        return ProviderResponse(status, cast("dict[str, Any]", parsed))
+    return ProviderResponse(status, None, cast("list[Any]", parsed) if isinstance(parsed, list) else None)

@@ -1,0 +1,101 @@
+"""Random values, digests and signatures, each made for one purpose."""
+
+import hashlib
+import hmac
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from typing import Final
+
+from itsdangerous import BadSignature, Signer
+
+MINIMUM_SECRET_BYTES: Final = 32
+SECRET_COMMAND: Final = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'  # noqa: S105  it makes one, and is none
+
+_TOKEN_BYTES: Final = 32
+
+
+def generate_token() -> str:
+    """Return 256 random bits as 43 URL-safe characters."""
+    return secrets.token_urlsafe(_TOKEN_BYTES)
+
+
+def generate_code_verifier() -> str:
+    """Return a new PKCE code verifier (RFC 7636, section 4.1)."""
+    return generate_token()
+
+
+def code_challenge(verifier: str) -> str:
+    """Return the S256 code challenge of `verifier` (RFC 7636, section 4.2)."""
+    return _base64url(hashlib.sha256(verifier.encode("ascii")).digest())
+
+
+def digest(purpose: str, *parts: str) -> str:
+    """Return SHA-256 over `purpose` and `parts` as 43 URL-safe characters.
+
+    Each part goes in with its length, so that moving a character from one part to the next changes the digest.
+    Meant for parts of which at least one is a random token: then the digest tells nothing about them.
+    """
+    hashed = hashlib.sha256()
+    for part in (purpose, *parts):
+        data = part.encode("utf-8")
+        hashed.update(len(data).to_bytes(8, "big") + data)
+    return _base64url(hashed.digest())
+
+
+def keyed_digest(key: str, purpose: str, *parts: str) -> str:
+    """Return HMAC-SHA256 under `key` over `purpose` and `parts` as 43 URL-safe characters."""
+    message = digest(purpose, *parts).encode("ascii")
+    return _base64url(hmac.new(key.encode("utf-8"), message, hashlib.sha256).digest())
+
+
+def equal(left: str, right: str) -> bool:
+    """Compare two texts in a time that does not depend on where they differ."""
+    return hmac.compare_digest(left.encode("utf-8"), right.encode("utf-8"))
+
+
+class ValueSigner:
+    """Signs short ASCII texts for one purpose: HMAC-SHA256 with a key derived from the secret for it alone.
+
+    Args:
+        secrets: the first one signs, all of them verify, so that a secret can be replaced without ending sessions.
+        purpose: a value that was signed for another purpose does not verify.
+    """
+
+    def __init__(self, secrets: Sequence[str], purpose: str) -> None:
+        # itsdangerous keeps the key that signs last
+        self._signer = Signer(
+            list(reversed(secrets)),
+            salt=f"belgie.{purpose}.v1",
+            key_derivation="hmac",
+            digest_method=hashlib.sha256,
+        )
+
+    def sign(self, value: str) -> str:
+        """Return `value`, a dot and its signature."""
+        return self._signer.sign(value).decode("ascii")
+
+    def unsign(self, signed: str) -> str | None:
+        """Return the value if `signed` is, to the letter, what `sign` made; None for anything else."""
+        if not signed.isascii():
+            return None
+        try:
+            value = self._signer.unsign(signed).decode("ascii")
+        except BadSignature:
+            return None
+        # Base64 has several spellings of one signature; only the canonical one is ours.
+        signature = signed.rpartition(".")[2]
+        return value if _is_canonical(signature) else None
+
+
+def _base64url(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def _is_canonical(signature: str) -> bool:
+    """Whether the two bits that the last of 43 characters has to spare are zero."""
+    return len(signature) == _SIGNATURE_CHARACTERS and signature[-1] in _LAST_CHARACTERS
+
+
+_SIGNATURE_CHARACTERS: Final = 43
+_LAST_CHARACTERS: Final = "AEIMQUYcgkosw048"
