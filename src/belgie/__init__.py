@@ -12,6 +12,7 @@ from belgie import _guard as _guard  # first of all: nothing below works with so
 
 if TYPE_CHECKING:
     from auth import (
+        AdapterError,
         Auth,
         AuthClient,
         AuthenticationError,
@@ -19,23 +20,34 @@ if TYPE_CHECKING:
         AuthSettings,
         BelgieError,
         ConfigurationError,
+        ConflictError,
         CookieSettings,
+        CrossOriginError,
         GoogleProviderSettings,
         HookContext,
+        HookError,
         HookRunner,
         Hooks,
+        HTTPSettings,
         InvalidStateError,
+        InvalidValueError,
+        LastAccountError,
+        LinkingPolicy,
+        NotFoundError,
         OAuthError,
         OIDCProviderSettings,
+        ReauthenticationError,
         SessionExpiredError,
         SessionManager,
         SessionSettings,
+        UnavailableError,
         URLSettings,
         has_any_scope,
         parse_scopes,
         validate_scopes,
     )
     from belgie.alchemy import (
+        NAMING_CONVENTION,
         AccountMixin,
         AlchemyAdapter,
         Base,
@@ -45,6 +57,7 @@ if TYPE_CHECKING:
         OAuthStateMixin,
         PostgresSettings,
         PrimaryKeyMixin,
+        ScopeList,
         Scopes,
         SessionMixin,
         SqliteSettings,
@@ -53,7 +66,9 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "NAMING_CONVENTION",
     "AccountMixin",
+    "AdapterError",
     "AlchemyAdapter",
     "Auth",
     "AuthClient",
@@ -63,20 +78,30 @@ __all__ = [
     "Base",
     "BelgieError",
     "ConfigurationError",
+    "ConflictError",
     "CookieSettings",
+    "CrossOriginError",
     "DatabaseRuntime",
     "DatabaseSettings",
     "DateTimeUTC",
     "GoogleProviderSettings",
+    "HTTPSettings",
     "HookContext",
+    "HookError",
     "HookRunner",
     "Hooks",
     "InvalidStateError",
+    "InvalidValueError",
+    "LastAccountError",
+    "LinkingPolicy",
+    "NotFoundError",
     "OAuthError",
     "OAuthStateMixin",
     "OIDCProviderSettings",
     "PostgresSettings",
     "PrimaryKeyMixin",
+    "ReauthenticationError",
+    "ScopeList",
     "Scopes",
     "SessionExpiredError",
     "SessionManager",
@@ -85,42 +110,43 @@ __all__ = [
     "SqliteSettings",
     "TimestampMixin",
     "URLSettings",
+    "UnavailableError",
     "UserMixin",
     "has_any_scope",
     "parse_scopes",
     "validate_scopes",
 ]
 
-# Where a name lives that is not of `belgie.auth`.
-_HOMES: Final = {
-    "BelgieError": "belgie.proto",
-    **dict.fromkeys(
-        (
-            "AccountMixin",
-            "AlchemyAdapter",
-            "Base",
-            "DatabaseRuntime",
-            "DatabaseSettings",
-            "DateTimeUTC",
-            "OAuthStateMixin",
-            "PostgresSettings",
-            "PrimaryKeyMixin",
-            "Scopes",
-            "SessionMixin",
-            "SqliteSettings",
-            "TimestampMixin",
-            "UserMixin",
-        ),
-        "belgie.alchemy",
-    ),
-}
+# Where the names live that are not of `belgie.auth`.
+_PROTO: Final = frozenset({"AdapterError", "BelgieError", "ConflictError", "InvalidValueError", "UnavailableError"})
+_ALCHEMY: Final = frozenset(
+    {
+        "NAMING_CONVENTION",
+        "AccountMixin",
+        "AlchemyAdapter",
+        "Base",
+        "DatabaseRuntime",
+        "DatabaseSettings",
+        "DateTimeUTC",
+        "OAuthStateMixin",
+        "PostgresSettings",
+        "PrimaryKeyMixin",
+        "ScopeList",
+        "Scopes",
+        "SessionMixin",
+        "SqliteSettings",
+        "TimestampMixin",
+        "UserMixin",
+    }
+)
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    value = getattr(import_module(_HOMES.get(name, "belgie.auth")), name)
+    home = "belgie.proto" if name in _PROTO else "belgie.alchemy" if name in _ALCHEMY else "belgie.auth"
+    value = getattr(import_module(home), name)
     globals()[name] = value  # the next use asks nobody
     return value
 

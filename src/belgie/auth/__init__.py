@@ -1,40 +1,57 @@
-"""Sign-in, sessions, scopes and hooks: the same objects as in `auth`, and the adapter for SQLAlchemy."""
+"""Sign-in, sessions, scopes and hooks: the same objects as in `auth`, and the adapter for SQLAlchemy.
 
+What `auth` loads on first use is loaded on first use here, and SQLAlchemy only for the adapter.
+"""
+
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from belgie._guard import require
 
 require("auth")
 
-from auth import (  # noqa: E402  only now is it known whose `auth` that is
-    Auth,
-    AuthClient,
-    AuthenticationError,
-    AuthorizationError,
-    AuthSettings,
-    BelgieError,
-    ConfigurationError,
-    CookieSettings,
-    GoogleProviderSettings,
-    HookContext,
-    HookRunner,
-    Hooks,
-    InvalidStateError,
-    OAuthError,
-    OIDCProviderSettings,
-    SessionExpiredError,
-    SessionManager,
-    SessionSettings,
-    URLSettings,
-    has_any_scope,
-    parse_scopes,
-    validate_scopes,
-)
+import auth as _auth  # noqa: E402  only now is it known whose `auth` that is
 
 if TYPE_CHECKING:
+    from auth import (
+        AdapterError,
+        Auth,
+        AuthClient,
+        AuthenticationError,
+        AuthorizationError,
+        AuthSettings,
+        BelgieError,
+        ConfigurationError,
+        ConflictError,
+        CookieSettings,
+        CrossOriginError,
+        GoogleProviderSettings,
+        HookContext,
+        HookError,
+        HookRunner,
+        Hooks,
+        HTTPSettings,
+        InvalidStateError,
+        InvalidValueError,
+        LastAccountError,
+        LinkingPolicy,
+        NotFoundError,
+        OAuthError,
+        OIDCProviderSettings,
+        ReauthenticationError,
+        SessionExpiredError,
+        SessionManager,
+        SessionSettings,
+        UnavailableError,
+        URLSettings,
+        has_any_scope,
+        parse_scopes,
+        validate_scopes,
+    )
     from belgie.alchemy import AlchemyAdapter
 
 __all__ = [
+    "AdapterError",
     "AlchemyAdapter",
     "Auth",
     "AuthClient",
@@ -43,18 +60,28 @@ __all__ = [
     "AuthorizationError",
     "BelgieError",
     "ConfigurationError",
+    "ConflictError",
     "CookieSettings",
+    "CrossOriginError",
     "GoogleProviderSettings",
+    "HTTPSettings",
     "HookContext",
+    "HookError",
     "HookRunner",
     "Hooks",
     "InvalidStateError",
+    "InvalidValueError",
+    "LastAccountError",
+    "LinkingPolicy",
+    "NotFoundError",
     "OAuthError",
     "OIDCProviderSettings",
+    "ReauthenticationError",
     "SessionExpiredError",
     "SessionManager",
     "SessionSettings",
     "URLSettings",
+    "UnavailableError",
     "has_any_scope",
     "parse_scopes",
     "validate_scopes",
@@ -62,13 +89,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name != "AlchemyAdapter":
+    if name not in __all__:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    from belgie.alchemy import AlchemyAdapter  # noqa: PLC0415  SQLAlchemy is for those who use it
-
-    globals()[name] = AlchemyAdapter
-    return AlchemyAdapter
+    home = import_module("belgie.alchemy") if name == "AlchemyAdapter" else _auth
+    value = getattr(home, name)
+    globals()[name] = value  # the next use asks nobody
+    return value
 
 
 def __dir__() -> list[str]:
