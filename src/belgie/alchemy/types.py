@@ -50,8 +50,15 @@ class DateTimeUTC(TypeDecorator[datetime]):
     @override
     def process_bind_param(self, value: object, dialect: Dialect) -> datetime | None:
         """Convert to UTC on the way in; SQLite stores no offset, so it must be UTC by then."""
-        if value is None:
-            return None
+        return None if value is None else self.checked(value)
+
+    @staticmethod
+    def checked(value: object) -> datetime:
+        """Return `value` in UTC.
+
+        Raises:
+            InvalidValueError: see the class.
+        """
         if not isinstance(value, datetime):
             msg = f"expected an aware datetime, got {type(value).__name__}"
             raise InvalidColumnValueError(msg)
@@ -105,7 +112,20 @@ class Scopes(TypeDecorator[list[str]]):
     @override
     def process_bind_param(self, value: object, dialect: Dialect) -> list[str] | None:
         """Check and flatten on the way in."""
-        return None if value is None else _scopes(value)
+        return None if value is None else self.checked(value)
+
+    @staticmethod
+    def checked(value: object) -> list[str]:
+        """Return `value` as a list of plain strings.
+
+        Raises:
+            InvalidValueError: see the class.
+        """
+        if not isinstance(value, (list, tuple, set, frozenset)):
+            msg = f"expected a list, tuple or set of scopes, got {type(value).__name__}"
+            raise InvalidColumnValueError(msg)
+        scopes = [_scope(each) for each in cast("Collection[object]", value)]
+        return sorted(scopes) if isinstance(value, (set, frozenset)) else scopes
 
     @override
     def process_result_value(self, value: list[str] | None, dialect: Dialect) -> list[str] | None:
@@ -131,15 +151,7 @@ class ScopeList(MutableList[str]):
         """
         if value is None or isinstance(value, cls):
             return value
-        return cls(_scopes(value))
-
-
-def _scopes(value: object) -> list[str]:
-    if not isinstance(value, (list, tuple, set, frozenset)):
-        msg = f"expected a list, tuple or set of scopes, got {type(value).__name__}"
-        raise InvalidColumnValueError(msg)
-    scopes = [_scope(each) for each in cast("Collection[object]", value)]
-    return sorted(scopes) if isinstance(value, (set, frozenset)) else scopes
+        return cls(Scopes.checked(value))
 
 
 def _scope(value: object) -> str:

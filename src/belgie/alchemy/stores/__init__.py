@@ -1,0 +1,1 @@
+"""The adapter's methods, one module for each model."""
