@@ -4,16 +4,18 @@ import inspect
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from functools import cached_property
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from auth.core.capabilities import Capabilities
 from auth.core.client import AuthClient
 from auth.core.context import AuthContext, RegisteredProvider
 from auth.core.dependencies import CookieSecurity, Dependencies
+from auth.core.edge import http_errors
 from auth.core.exceptions import ConfigurationError
 from auth.core.flow import FlowCookies
 from auth.core.hooks import HookRunner, Hooks
@@ -50,9 +52,9 @@ class Auth[
 ]:
     """Sign-in, sessions and accounts for a FastAPI application.
 
-    `app.include_router(auth.router)` adds the routes under `/auth`. `Depends(auth.user)`,
-    `Depends(auth.optional_user)`, `Depends(auth.session)` and `Security(auth.user, scopes=[...])` say who is calling; `Depends(auth)` gives an
-    `AuthClient`. In one request all of them share one look-up and the application's own database session.
+    `app.include_router(auth.router)` adds the routes under `/auth`. `Depends(auth.user)`, `Depends(auth.session)`,
+    `Depends(auth.optional_user)` and `Security(auth.user, scopes=[...])` say who is calling; `Depends(auth)` gives a
+    route its `AuthClient`. In one request all of them share one look-up, and the application's own database session.
 
     Args:
         settings: what to know; see `AuthSettings`.
@@ -110,11 +112,22 @@ class Auth[
         )
         self._context = context
         self._dependencies = Dependencies(context, _database(adapter, db))
-        self.__signature__ = inspect.signature(self._dependencies.yielding_client)
+        # FastAPI reads this instead of the signature of __call__, which cannot know the client's dependency
+        self.__signature__ = inspect.Signature(
+            [
+                _parameter("connection", HTTPConnection),
+                _parameter("client", Annotated[Any, Depends(self._dependencies.client)]),
+            ],
+        )
 
-    def __call__(self, *args: Any, **kwargs: Any) -> AsyncGenerator[AuthClient[UserT, AccountT, SessionT, OAuthStateT]]:
+    async def __call__(
+        self,
+        connection: HTTPConnection,
+        client: AuthClient[UserT, AccountT, SessionT, OAuthStateT],
+    ) -> AsyncGenerator[AuthClient[UserT, AccountT, SessionT, OAuthStateT]]:
         """Give a route its `AuthClient`: use it as `Depends(auth)`. Errors that leave the route become HTTP answers."""
-        return self._dependencies.yielding_client(*args, **kwargs)
+        with http_errors(connection):
+            yield client
 
     @cached_property
     def router(self) -> APIRouter:
@@ -178,6 +191,10 @@ class Auth[
     def session_cookie_name(self) -> str:
         """The name of the session cookie, prefix included."""
         return self._context.session_cookie.name
+
+
+def _parameter(name: str, annotation: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
 
 
 def _always(_user: object) -> bool:

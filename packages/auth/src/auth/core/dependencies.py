@@ -1,7 +1,7 @@
 """The FastAPI dependencies of one `Auth`."""
 
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import Depends
@@ -61,13 +61,6 @@ class Dependencies[
         ) -> AuthClient[UserT, AccountT, SessionT, OAuthStateT]:
             return AuthClient(context, db, connection)
 
-        async def yielding_client(
-            connection: HTTPConnection,
-            client: Annotated[AuthClient[UserT, AccountT, SessionT, OAuthStateT], Depends(client)],
-        ) -> AsyncGenerator[AuthClient[UserT, AccountT, SessionT, OAuthStateT]]:
-            with http_errors(connection):
-                yield client
-
         async def user(
             connection: HTTPConnection,
             security_scopes: SecurityScopes,
@@ -106,7 +99,6 @@ class Dependencies[
             return CookieSecurity(fresh_user, cookie_name)
 
         self.client = client
-        self.yielding_client = yielding_client
         self.user = CookieSecurity(user, cookie_name)
         self.optional_user = CookieSecurity(optional_user, cookie_name)
         self.session = CookieSecurity(session, cookie_name)
