@@ -1,6 +1,6 @@
 """Models of two kinds, an adapter over them, and a log of what reaches the database."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -142,7 +142,7 @@ class StatementLog:
     rollbacks: int = 0
 
     @contextmanager
-    def on(self, engine: Engine) -> Iterator["StatementLog"]:
+    def on(self, engine: Engine) -> Generator["StatementLog"]:
         def executed(_connection: Any, _cursor: Any, text: str, parameters: Any, _context: Any, _many: bool) -> None:
             self.statements.append(text.split(maxsplit=1)[0])
             self.texts.append(text)

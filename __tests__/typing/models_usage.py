@@ -1,15 +1,32 @@
 """Documented usages of the models, for the type checkers; nothing here is run."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import assert_type
 from uuid import UUID, uuid4
 
 from examples.alchemy.auth_models import Account, OAuthState, Session, User
 from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
-from belgie.alchemy import Base, PrimaryKeyMixin, TimestampMixin, UserMixin
-from proto import AccountProtocol, OAuthStateProtocol, SessionProtocol, UserProtocol
+from belgie.alchemy import AlchemyAdapter, Base, DatabaseSettings, PrimaryKeyMixin, TimestampMixin, UserMixin
+from proto import (
+    AccountProtocol,
+    AccountUserProtocol,
+    AdapterProtocol,
+    DatabaseProtocol,
+    DBConnection,
+    OAuthStateCleanupProtocol,
+    OAuthStateProtocol,
+    SessionExtensionProtocol,
+    SessionProtocol,
+    SessionUserProtocol,
+    TransactionProtocol,
+    UserAccountsProtocol,
+    UserProtocol,
+    UserSessionsProtocol,
+)
 
 
 class Member(UserMixin, Base):
@@ -81,3 +98,62 @@ def constructors_are_typed() -> list[Base]:
         Session(user_id=user.id, expires_at=datetime.now(UTC), ip_address="192.0.2.1"),
         OAuthState(state="digest", expires_at=datetime.now(UTC), redirect_url="/"),
     ]
+
+
+def an_adapter_knows_its_models() -> AlchemyAdapter[User, Account, Session, OAuthState]:
+    settings = DatabaseSettings(type="sqlite", database=":memory:")
+    adapter = AlchemyAdapter(user=User, account=Account, session=Session, oauth_state=OAuthState, db=settings)
+    assert_type(adapter, AlchemyAdapter[User, Account, Session, OAuthState])
+    members = AlchemyAdapter(user=Member, account=Account, session=Session, oauth_state=OAuthState, db=settings.runtime)
+    assert_type(members, AlchemyAdapter[Member, Account, Session, OAuthState])
+    takes_adapter(adapter, adapter)
+    takes_capabilities(
+        account_user=adapter,
+        cleanup=adapter,
+        extension=adapter,
+        session_user=adapter,
+        transaction=adapter,
+        user_accounts=adapter,
+        user_sessions=adapter,
+    )
+    return adapter
+
+
+def takes_adapter(
+    adapter: AdapterProtocol[User, Account, Session, OAuthState],
+    database: DatabaseProtocol,
+) -> tuple[AdapterProtocol[User, Account, Session, OAuthState], DatabaseProtocol]:
+    return adapter, database
+
+
+def takes_capabilities(
+    *,
+    account_user: AccountUserProtocol[User, Account],
+    cleanup: OAuthStateCleanupProtocol,
+    extension: SessionExtensionProtocol,
+    session_user: SessionUserProtocol[User, Session],
+    transaction: TransactionProtocol,
+    user_accounts: UserAccountsProtocol[Account],
+    user_sessions: UserSessionsProtocol[Session],
+) -> tuple[object, ...]:
+    return account_user, cleanup, extension, session_user, transaction, user_accounts, user_sessions
+
+
+async def methods_return_the_models(
+    adapter: AlchemyAdapter[User, Account, Session, OAuthState],
+    db: AsyncSession,
+) -> None:
+    connection: DBConnection = db
+    async with adapter.transaction(connection):
+        user = await adapter.create_user(db, "ada@example.com", name="Ada", email_verified=True)
+    assert_type(user, User)
+    assert_type(await adapter.get_user_by_email(db, user.email), User | None)
+    assert_type(await adapter.update_user(db, user.id, name="Ada", scopes=["admin"]), User | None)
+    assert_type(await adapter.get_account_and_user(db, "google", "1"), tuple[Account, User] | None)
+    session = await adapter.create_session(db, user.id, datetime.now(UTC))
+    assert_type(session, Session)
+    assert_type(await adapter.get_session_and_user(db, session.id), tuple[Session, User] | None)
+    assert_type(await adapter.list_sessions(db, user.id), Sequence[Session])
+    assert_type(await adapter.list_accounts(db, user.id), Sequence[Account])
+    assert_type(await adapter.get_oauth_state(db, "digest"), OAuthState | None)
+    assert_type(await adapter.delete_expired_sessions(db), int)

@@ -77,7 +77,8 @@ class Table[RowT]:
 
     def column(self, name: str) -> InstrumentedAttribute[Any]:
         """Return the model's attribute for use in a statement."""
-        return getattr(self.model, name)
+        attribute: InstrumentedAttribute[Any] = getattr(self.model, name)
+        return attribute
 
     def refuse_others(self, method: str, names: Iterable[str]) -> None:
         """Let only changeable fields through.
