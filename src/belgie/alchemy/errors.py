@@ -4,6 +4,7 @@ The messages are fixed texts: what a driver says may hold an address, a path or 
 cause, for the developer's log.
 """
 
+import re
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -64,6 +65,9 @@ _SQLITE_INVALID = frozenset({sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH})
 # SQLite has no code of its own for these
 _SQLITE_UNMIGRATED = ("no such table", "no such column", "has no column named")
 
+# asyncpg repeats the value that it could not send
+_ARGUMENT = re.compile(r"(invalid input for query argument \$\d+): .*?(?= \([^()]*\)$|$)", re.DOTALL)
+
 _CONFLICT = "the database holds such a row already"
 _INVALID = "a value cannot be stored by the database"
 _UNAVAILABLE = "the database did not answer, or not in time"
@@ -107,11 +111,15 @@ def translated() -> Generator[None]:
 
 
 def forget_values(error: BaseException) -> None:
-    """Take the rows' values out of PostgreSQL's error detail: `Key (email)=(...) already exists`."""
-    for found in _origins(error):
-        for name in ("detail", "query"):
-            if getattr(found, name, None) is not None:
-                setattr(found, name, None)
+    """Take the values out of what PostgreSQL and asyncpg say: `Key (email)=(...) already exists`."""
+    chain: list[BaseException] = [error]
+    for link in chain:
+        if getattr(link, "detail", None) is not None:
+            setattr(link, "detail", None)  # noqa: B010 - of the errors of asyncpg and its adapter
+        if link.args and isinstance(link.args[0], str):
+            link.args = (_ARGUMENT.sub(r"\1", link.args[0]), *link.args[1:])
+        following = (link.orig if isinstance(link, exc.StatementError) else None, link.__cause__)
+        chain += [found for found in following if found is not None and found not in chain]
 
 
 def _origins(error: BaseException) -> tuple[BaseException, ...]:
