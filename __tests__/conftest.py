@@ -21,7 +21,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-pytest_plugins = ["__tests__.auth.fixtures.database"]
+pytest_plugins = ["__tests__.auth.fixtures.database", "__tests__.auth.fixtures.stores"]
 
 START_SECONDS = 60
 STOP_SECONDS = 20

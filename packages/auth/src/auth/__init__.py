@@ -28,6 +28,7 @@ from auth.core.exceptions import (
 )
 from auth.core.hooks import HookContext, HookRunner, Hooks
 from auth.core.linking import LinkingPolicy
+from auth.core.middleware import SameOriginMiddleware
 from auth.core.settings import AuthSettings, CookieSettings, HTTPSettings, SessionSettings, URLSettings
 from auth.session.manager import SessionManager
 from auth.utils.scopes import has_any_scope, parse_scopes, validate_scopes
@@ -63,6 +64,7 @@ __all__ = [
     "OAuthError",
     "OIDCProviderSettings",
     "ReauthenticationError",
+    "SameOriginMiddleware",
     "SessionExpiredError",
     "SessionManager",
     "SessionSettings",

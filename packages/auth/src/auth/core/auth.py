@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
@@ -163,6 +164,17 @@ class Auth[
     def providers(self) -> Mapping[str, RegisteredProvider]:
         """The providers by id, for sign-in buttons: `{base_url}/auth/provider/{id}/signin`."""
         return self._context.providers
+
+    @property
+    def origins(self) -> OriginPolicy:
+        """The rule behind `same_origin`."""
+        return self._context.origins
+
+    @cached_property
+    def cross_site_paths(self) -> frozenset[str]:
+        """The paths of the callbacks that providers answer by POST, from their own site."""
+        posting = (registered for registered in self._context.providers.values() if registered.answers_by_post)
+        return frozenset(urlsplit(registered.redirect_uri).path for registered in posting)
 
     def fresh(self, max_age: int) -> CookieSecurity[..., UserT]:
         """Return a dependency that gives the user if the sign-in was at most `max_age` seconds ago.

@@ -1,7 +1,7 @@
 """A provider's description and its keys, fetched when needed and kept for an hour."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
@@ -30,30 +30,29 @@ class ProviderMetadata:
 
 
 class _Cached[T]:
-    """A value that is fetched by one of those who want it, while the others wait."""
+    """A value that one fetch gets for all who want it at the time; they share its failure, too."""
 
-    def __init__(self, fetch: Callable[[], Awaitable[T]], clock: Clock) -> None:
+    def __init__(self, fetch: Callable[[], Coroutine[Any, Any, T]], clock: Clock) -> None:
         self._fetch = fetch
         self._clock = clock
-        self._lock = asyncio.Lock()
+        self._pending: asyncio.Task[T] | None = None
         self._value: T | None = None
         self._fetched_at: datetime | None = None
 
-    async def get(self, *, at_least: timedelta = _LIFETIME) -> T:
-        """Return the value; fetch it if there is none, or if it is older than `at_least`."""
-        value = self._fresh(at_least)
-        if value is None:
-            async with self._lock:
-                value = self._fresh(at_least)
-                if value is None:
-                    value = self._value = await self._fetch()
-                    self._fetched_at = self._clock()
-        return value
+    async def get(self, *, at_most: timedelta = _LIFETIME) -> T:
+        """Return the value, fetched at most that long ago."""
+        if self._value is not None and self._fetched_at is not None and self._clock() - self._fetched_at < at_most:
+            return self._value
+        if self._pending is None:
+            self._pending = asyncio.create_task(self._fetch())
+            self._pending.add_done_callback(self._keep)
+        # who stops waiting does not stop the fetch for the others
+        return await asyncio.shield(self._pending)
 
-    def _fresh(self, age: timedelta) -> T | None:
-        if self._fetched_at is None or self._clock() - self._fetched_at >= age:
-            return None
-        return self._value
+    def _keep(self, task: asyncio.Task[T]) -> None:
+        self._pending = None
+        if not task.cancelled() and task.exception() is None:
+            self._value, self._fetched_at = task.result(), self._clock()
 
 
 class Discovery:
@@ -91,7 +90,7 @@ class Discovery:
 
     async def newer_keys(self) -> list[Mapping[str, Any]]:
         """Return the keys, fetched again unless that happened within the last minute."""
-        return await self._keys.get(at_least=_REFETCH_AFTER)
+        return await self._keys.get(at_most=_REFETCH_AFTER)
 
     async def _fetch_metadata(self) -> ProviderMetadata:
         response = await self._context.http.get(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
