@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
@@ -13,6 +14,9 @@ MINIMUM_SECRET_BYTES: Final = 32
 SECRET_COMMAND: Final = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'  # noqa: S105  it makes one, and is none
 
 _TOKEN_BYTES: Final = 32
+
+# 256 bits in 43 characters of the URL-safe alphabet; the last one has two bits to spare, which are zero
+_SIGNATURE: Final = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
 
 
 def generate_token() -> str:
@@ -51,7 +55,7 @@ def keyed_digest(key: str, purpose: str, *parts: str) -> str:
 
 def equal(left: str, right: str) -> bool:
     """Compare two texts in a time that does not depend on where they differ."""
-    return hmac.compare_digest(left.encode("utf-8"), right.encode("utf-8"))
+    return hmac.compare_digest(left.encode("utf-8", "surrogatepass"), right.encode("utf-8", "surrogatepass"))
 
 
 class ValueSigner:
@@ -83,19 +87,9 @@ class ValueSigner:
             value = self._signer.unsign(signed).decode("ascii")
         except BadSignature:
             return None
-        # Base64 has several spellings of one signature; only the canonical one is ours.
-        signature = signed.rpartition(".")[2]
-        return value if _is_canonical(signature) else None
+        # Base64 decoders take several spellings of one signature; only the canonical one is ours.
+        return value if _SIGNATURE.fullmatch(signed.rpartition(".")[2]) else None
 
 
 def _base64url(data: bytes) -> str:
     return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
-
-
-def _is_canonical(signature: str) -> bool:
-    """Whether the two bits that the last of 43 characters has to spare are zero."""
-    return len(signature) == _SIGNATURE_CHARACTERS and signature[-1] in _LAST_CHARACTERS
-
-
-_SIGNATURE_CHARACTERS: Final = 43
-_LAST_CHARACTERS: Final = "AEIMQUYcgkosw048"
