@@ -13,11 +13,14 @@ from contextlib import AsyncExitStack
 from functools import cached_property
 from typing import Any, Protocol
 
+from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session, SessionTransaction, UOWTransaction
 
 _STACK = "fastapi_function_astack"
 _SESSIONS = "belgie.alchemy.sessions"
+_WRITTEN = "belgie.alchemy.written"
 _logger = logging.getLogger("belgie.alchemy")
 _closing: set[asyncio.Task[None]] = set()
 
@@ -61,12 +64,24 @@ class SessionDependency:
         session = sessions[self] = self._open_session()
         stack = scope.get(_STACK)
         if isinstance(stack, AsyncExitStack):
-            stack.push_async_callback(close_session, session)
+            stack.push_async_exit(_release(session))
         try:
             yield session
         finally:
             sessions.pop(self, None)
             await close_session(session)
+
+
+def _release(session: AsyncSession) -> Callable[..., Coroutine[Any, Any, None]]:
+    """Return what closes the session when the route has returned."""
+
+    async def release(kind: type[BaseException] | None, *_error: object) -> None:
+        # The usual reason: a dependency of the application commits after its yield, when the answer is out.
+        if kind is None and (session.new or session.dirty or session.deleted or _WRITTEN in session.info):
+            _logger.warning("a request ended with changes that were not committed, and they were rolled back")
+        await close_session(session)
+
+    return release
 
 
 async def close_session(session: AsyncSession) -> None:
@@ -75,6 +90,21 @@ async def close_session(session: AsyncSession) -> None:
         session.sync_session.close()
         return
     await to_the_end(_close(session))
+
+
+class NotingSession(Session):
+    """Knows whether the transaction in progress has written."""
+
+
+@event.listens_for(NotingSession, "after_flush")
+def _note(session: Session, _context: UOWTransaction) -> None:
+    session.info[_WRITTEN] = True
+
+
+@event.listens_for(NotingSession, "after_transaction_end")
+def _forget(session: Session, transaction: SessionTransaction) -> None:
+    if transaction.parent is None:
+        session.info.pop(_WRITTEN, None)
 
 
 async def to_the_end(work: Coroutine[Any, Any, None]) -> None:

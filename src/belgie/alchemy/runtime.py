@@ -1,6 +1,7 @@
 """What holds the engine: made once, on first use, and disposed with the application."""
 
 import asyncio
+import os
 import threading
 import time
 import weakref
@@ -9,11 +10,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from sqlalchemy import MetaData, event, text
+from sqlalchemy import MetaData, Pool, event, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
-from belgie.alchemy.dependency import SessionDependency
+from belgie.alchemy.dependency import NotingSession, SessionDependency
 from belgie.alchemy.errors import forget_values, translated
 from belgie.alchemy.postgres import postgres_engine
 from belgie.alchemy.sqlite import MemoryAnchor, sqlite_engine
@@ -85,6 +86,7 @@ class DatabaseRuntime:
         self._engine: AsyncEngine | None = None
         self._session_maker: async_sessionmaker[AsyncSession] | None = None
         self._replica: DatabaseRuntime | None = None
+        self._inherited: list[Pool] = []
         self.dependency = SessionDependency(self._open)
         _alive.add(self)
 
@@ -108,8 +110,12 @@ class DatabaseRuntime:
         """Makes sessions whose objects stay readable after a commit."""
         maker = self._session_maker
         if maker is None:
-            maker = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=self.settings.autoflush)
-            self._session_maker = maker
+            maker = self._session_maker = async_sessionmaker(
+                self.engine,
+                expire_on_commit=False,
+                autoflush=self.settings.autoflush,
+                sync_session_class=NotingSession,
+            )
         return maker
 
     @property
@@ -212,6 +218,13 @@ class DatabaseRuntime:
         if self._replica is not None:
             await self._replica.dispose()
 
+    def forget_connections(self) -> None:
+        """Go on with new connections, leaving the present ones open: a forked process does this by itself."""
+        self._lock = threading.Lock()
+        if self._engine is not None:
+            self._inherited.append(self._engine.pool)  # closing its sockets and files would disturb the parent
+            self._engine.sync_engine.dispose(close=False)
+
     def _open(self) -> AsyncSession:
         return self.session_maker()
 
@@ -241,6 +254,16 @@ class DatabaseRuntime:
     def __repr__(self) -> str:
         """Show the settings, without the password."""
         return f"{type(self).__name__}({self.settings!r})"
+
+
+def _after_fork() -> None:
+    """Leave the parent's connections to the parent; the child makes its own."""
+    for runtime in list(_alive):
+        runtime.forget_connections()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _forget(context: ExceptionContext) -> None:

@@ -5,6 +5,7 @@ immediate transaction. So readers never block, and a read followed by a write ne
 """
 
 import logging
+import os
 import re
 import sqlite3
 import weakref
@@ -32,10 +33,18 @@ class MemoryAnchor:
 
     def __init__(self) -> None:
         self.uri = f"file:/belgie-{token_hex(16)}?vfs=memdb"
+        self._process = os.getpid()
         self._close: weakref.finalize[[], MemoryAnchor] | None = None
 
     def hold(self) -> None:
-        """Keep the database from now on."""
+        """Keep the database from now on.
+
+        Raises:
+            RuntimeError: This is a forked process, which has no part in its parent's memory.
+        """
+        if os.getpid() != self._process:
+            msg = "a database in memory is not shared with a forked process: use a file, or make the settings after it"
+            raise RuntimeError(msg)
         if self._close is None or not self._close.alive:
             connection = sqlite3.connect(self.uri, uri=True, check_same_thread=False)
             self._close = weakref.finalize(self, connection.close)
@@ -88,9 +97,9 @@ def sqlite_engine(settings: "SqliteSettings", anchor: MemoryAnchor) -> AsyncEngi
     @event.listens_for(engine.sync_engine, "do_connect")
     def _address(_dialect: Dialect, _entry: ConnectionPoolEntry, cargs: list[Any], cparams: dict[str, Any]) -> None:
         if memory:
+            anchor.hold()
             cargs[:] = [anchor.uri]
             cparams["uri"] = True
-            anchor.hold()
 
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
