@@ -11,6 +11,10 @@ from proto import fold_email
 _MAXIMUM_ADDRESS: Final = 254  # RFC 5321, section 4.5.3.1.3, less the angle brackets
 _MAXIMUM_LOCAL_BYTES: Final = 64  # RFC 5321, section 4.5.3.1.1
 _ATEXT: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-/=?^_`{|}~")
+# Letters and marks that show as nothing (Unicode's Default_Ignorable_Code_Point, less the format characters)
+_INVISIBLE: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 _DOMAIN: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9-]{1,63}(?<!-))*")
 
 
@@ -26,7 +30,7 @@ def normalize_email(address: str) -> str:
     """
     folded = fold_email(address)
     local, at, domain = folded.partition("@")
-    if not at or not _is_local_part(local):
+    if not at or not _is_local_part(local) or not _is_visible(folded):
         raise ValueError(_MESSAGE)
     ascii_domain = _to_ascii(domain)
     result = f"{local}@{ascii_domain}"
@@ -36,6 +40,11 @@ def normalize_email(address: str) -> str:
 
 
 _MESSAGE: Final = "expected one e-mail address of the form local@domain"
+
+
+def _is_visible(address: str) -> bool:
+    """Whether every character shows: the mapping of domains (UTS 46) drops what does not, and would join addresses."""
+    return _INVISIBLE.search(address) is None and all(unicodedata.category(one)[0] not in "CZ" for one in address)
 
 
 def _is_local_part(local: str) -> bool:
