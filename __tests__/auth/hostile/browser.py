@@ -1,9 +1,11 @@
 """Browsers: each with a jar of its own, none follows a redirect unless a test says so."""
 
 import json
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -39,13 +41,14 @@ class Exchange:
         return [Cookie.parse(header) for header in self.response.headers.get_list("set-cookie")]
 
 
-def new_client() -> httpx.AsyncClient:
-    """An HTTP client that keeps no cookie, follows no redirect and asks no environment."""
+def new_client(authority: Path | None = None) -> httpx.AsyncClient:
+    """An HTTP client that keeps no cookie, follows no redirect, asks no environment and believes one authority."""
     nothing = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
     return httpx.AsyncClient(
         cookies=nothing,
         follow_redirects=False,
         trust_env=False,
+        verify=ssl.create_default_context(cafile=authority),
         timeout=40,
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
         headers={"user-agent": "Mozilla/5.0 (test browser)"},
@@ -111,9 +114,10 @@ class Browser:
     async def raw(
         self, method: str, url: str, headers: Sequence[tuple[str, str]] = (), **content: Any
     ) -> httpx.Response:
-        """A request with exactly these headers, duplicates included, that leaves the jar alone."""
+        """A request with exactly these headers, duplicates and all, as UTF-8; it leaves the jar alone."""
         target = self.at(url)
-        response = await self.client.request(method, target, headers=list(headers), **content)
+        sent = [(name.encode(), value.encode()) for name, value in headers]
+        response = await self.client.request(method, target, headers=sent, **content)
         self.exchanges.append(Exchange(method, target, response))
         return response
 

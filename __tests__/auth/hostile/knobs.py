@@ -19,8 +19,9 @@ type Changes = Mapping[str, object]
 
 
 def changed(honest: Mapping[str, object], changes: Changes) -> dict[str, Any]:
-    """The honest members with the changes applied."""
-    return {name: value for name, value in {**honest, **changes}.items() if value is not MISSING}
+    """The honest members with the changes applied; a function is asked for its value each time."""
+    merged = {name: value() if callable(value) else value for name, value in {**honest, **changes}.items()}
+    return {name: value for name, value in merged.items() if value is not MISSING}
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """The application under test: FastAPI and Auth with production defaults, behind a real server."""
 
 import asyncio
-import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import httpx
@@ -12,10 +12,11 @@ from __tests__.auth.hostile.browser import Browser, Exchange
 from __tests__.auth.hostile.clock import Clock
 from __tests__.auth.hostile.outcomes import ERROR_PAGE
 from __tests__.auth.hostile.provider import HostileProvider
+from __tests__.auth.hostile.tls import Authority
 from __tests__.auth.hostile.world import World
 from examples.alchemy.auth_models import Account, OAuthState, Session, User
-from fastapi import Depends, FastAPI, Security
-from sqlalchemy import delete, func, select, text
+from fastapi import Depends, FastAPI, Response, Security
+from sqlalchemy import delete, func, select, text, update
 from starlette.types import Receive, Scope, Send
 
 from auth import (
@@ -24,15 +25,18 @@ from auth import (
     AuthSettings,
     CookieSettings,
     Hooks,
+    LinkingPolicy,
     OIDCProviderSettings,
     SessionSettings,
     URLSettings,
 )
 from belgie.alchemy import AlchemyAdapter, Base, DatabaseRuntime, DatabaseSettings
 
+TLS_HOST = "127.1"
+"""A name of loopback that is not one of those for which plain http would do."""
+
 SECRET = "canary-application-secret-0123456789-abcdefghij"
 OTHER_SECRET = "canary-another-deployments-secret-0123456789-ab"
-_numbers = itertools.count()
 
 
 class Counts(NamedTuple):
@@ -64,6 +68,8 @@ class Stage:
     op: HostileProvider
     evil: HostileProvider
     canary: HostileProvider
+    secure: HostileProvider
+    authority: Authority
 
     @property
     def base_url(self) -> str:
@@ -71,7 +77,7 @@ class Stage:
 
     @property
     def providers(self) -> tuple[HostileProvider, ...]:
-        return self.op, self.evil, self.canary
+        return self.op, self.evil, self.canary, self.secure
 
     def reset(self) -> None:
         self.clock.reset()
@@ -79,12 +85,15 @@ class Stage:
             provider.reset()
 
     @classmethod
-    def start(cls) -> "Stage":
+    def start(cls, folder: Path) -> "Stage":
+        """Start all servers; certificates are written into the folder."""
         inside, outside, clock, mount = World("inside"), World("outside"), Clock(), Mount()
-        providers = [HostileProvider(name, clock) for name in ("op", "evil", "canary")]
-        for provider in providers:
+        op, evil, canary, secure = (HostileProvider(name, clock) for name in ("op", "evil", "canary", "secure"))
+        for provider in (op, evil, canary):
             provider.serve(outside)
-        return cls(inside, outside, clock, mount, inside.serve(mount), *providers)
+        authority = Authority.new(folder)
+        secure.serve(outside, certificate=authority.certify("secure", name=TLS_HOST), host=TLS_HOST)
+        return cls(inside, outside, clock, mount, inside.serve(mount), op, evil, canary, secure, authority)
 
     def stop(self) -> None:
         self.inside.stop()
@@ -132,6 +141,15 @@ class Site:
 
         return await self.stage.inside.run(fetch())
 
+    async def change(self, model: type[Base], **values: object) -> None:
+        """Set columns of all rows behind the application's back."""
+
+        async def execute() -> None:
+            async with self.runtime.engine.begin() as connection:
+                await connection.execute(update(model).values(values))
+
+        await self.stage.inside.run(execute())
+
     async def sql(self, statement: str, **parameters: object) -> None:
         """Change something behind the application's back."""
 
@@ -159,16 +177,11 @@ class Site:
         return out
 
     async def close(self) -> None:
-        await self.stage.inside.run(_close(self))
+        await self.stage.inside.run(self.runtime.dispose())
 
 
 def _checked_out(runtime: DatabaseRuntime) -> int:
     return runtime.engine.pool.checkedout()  # type: ignore[attr-defined]  # queue pools have it, the base class not
-
-
-async def _close(site: Site) -> None:
-    await site.auth.aclose()
-    await site.runtime.dispose()
 
 
 _MODELS = (User, Account, Session)
@@ -194,6 +207,8 @@ def build(
     session: Mapping[str, Any] | None = None,
     cookie: Mapping[str, Any] | None = None,
     hooks: Hooks | None = None,
+    linking: LinkingPolicy | None = None,
+    is_active: Callable[[User], bool] | None = None,
     **settings: Any,
 ) -> Site:
     """An application with production defaults, but for what is given; not mounted yet."""
@@ -215,7 +230,9 @@ def build(
         ),
         adapter=adapter,
         providers=configured,
-        hooks=hooks or Hooks(),
+        hooks=hooks,
+        linking=linking,
+        is_active=is_active,
         clock=stage.clock,
     )
     return Site(stage, runtime, auth, adapter, _application(auth))
@@ -260,6 +277,18 @@ def _application(auth: Auth[User, Account, Session, OAuthState]) -> FastAPI:
         user: Annotated[User, Depends(auth.user)],
     ) -> dict[str, bool]:
         return {"deleted": await client.delete_user(user)}
+
+    @app.post("/promote")
+    async def promote(
+        client: Annotated[AuthClient[User, Account, Session, OAuthState], Depends(auth)],
+        session: Annotated[Session, Depends(auth.session)],
+        response: Response,
+    ) -> None:
+        auth.set_session_cookie(response, await client.rotate_session(session))
+
+    @app.get("/recent")
+    async def recent(user: Annotated[User, Depends(auth.fresh(300))]) -> dict[str, str]:
+        return {"id": str(user.id)}
 
     @app.post("/transfer", dependencies=[Depends(auth.same_origin)])
     async def transfer() -> dict[str, bool]:

@@ -41,13 +41,13 @@ class Authority:
         """What a client that believes this authority is given."""
         return self.folder / "authority.pem"
 
-    def certify(self, label: str, *, address: str = "127.0.0.1", expired: bool = False) -> tuple[str, str]:
-        """A certificate for an IP address and its key, as two files."""
+    def certify(self, label: str, *, name: str = "127.0.0.1", expired: bool = False) -> tuple[str, str]:
+        """A certificate for a host's name or address and its key, as two files."""
         key = ec.generate_private_key(ec.SECP256R1())
         ends = datetime.now(UTC) - timedelta(hours=1) if expired else datetime.now(UTC) + _DAY
         certificate = (
             _builder(_name(label), self.certificate.subject, key.public_key(), ends)
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([_alternative(name)]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
             .sign(self.key, hashes.SHA256())
@@ -60,6 +60,13 @@ class Authority:
             )
         )
         return str(certfile), str(keyfile)
+
+
+def _alternative(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _name(text: str) -> x509.Name:

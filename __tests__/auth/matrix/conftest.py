@@ -6,7 +6,7 @@ once on PostgreSQL. The `row` fixture asserts after every test what the matrix w
 
 import logging
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,15 +18,16 @@ from __tests__.auth.hostile.records import Records
 from __tests__.auth.hostile.row import Row
 from __tests__.auth.hostile.site import Site, Stage, build, empty
 
+from auth import HTTPSettings
 from belgie.alchemy import DatabaseRuntime, DatabaseSettings
 
 type Launch = Callable[..., Awaitable[Site]]
 
 
 @pytest.fixture(scope="session")
-def stage() -> Iterator[Stage]:
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """The provider's, the attacker's and the application's servers."""
-    started = Stage.start()
+    started = Stage.start(tmp_path_factory.mktemp("certificates"))
     yield started
     started.stop()
 
@@ -73,7 +74,7 @@ async def row(stage: Stage, database: DatabaseSettings, records: Records) -> Asy
     stage.reset()
     await stage.inside.run(_empty(database))
     current = Row(stage, records)
-    async with new_client() as client:
+    async with new_client(stage.authority.file) as client:
         current.client = client
         yield current
         try:
@@ -92,8 +93,8 @@ async def _empty(database: DatabaseSettings) -> None:
 def launch(stage: Stage, database: DatabaseSettings, row: Row) -> Launch:
     """Start an application that differs from the defaults; it takes the place of the one before."""
 
-    async def start(**options: Any) -> Site:
-        site = build(stage, database, **options)
+    async def start(*, db: Mapping[str, Any] | None = None, **options: Any) -> Site:
+        site = build(stage, database.model_copy(update=dict(db or {})), **options)
         site.client = row.client
         site.mount()
         row.sites.append(site)
@@ -106,6 +107,17 @@ def launch(stage: Stage, database: DatabaseSettings, row: Row) -> Launch:
 async def site(launch: Launch) -> Site:
     """The application with production defaults."""
     return await launch()
+
+
+@pytest.fixture
+async def https_site(launch: Launch, stage: Stage, row: Row) -> Site:
+    """The application as it is deployed: https://app.example, with a provider on https."""
+    row.honest_provider = "secure"
+    return await launch(
+        base_url="https://app.example",
+        providers={"secure": stage.secure},
+        http=HTTPSettings(ca_file=stage.authority.file, allow_private_networks=True),
+    )
 
 
 @pytest.fixture

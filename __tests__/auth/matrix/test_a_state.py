@@ -1,0 +1,426 @@
+"""Section A of the attack matrix: state, PKCE, nonce, and the cookie that binds a flow to its browser."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from urllib.parse import urlencode
+
+import pytest
+from __tests__.auth.hostile.browser import ARRIVAL, NAVIGATION, Browser, query_of, with_query
+from __tests__.auth.hostile.knobs import MISSING
+from __tests__.auth.hostile.outcomes import assert_e400, assert_er, assert_f403, assert_ok, assert_u401
+from __tests__.auth.hostile.provider import HostileProvider, person
+from __tests__.auth.hostile.row import Row
+from __tests__.auth.hostile.site import OTHER_SECRET, SECRET, Site
+from examples.alchemy.auth_models import Account, OAuthState
+
+type Launch = Callable[..., Awaitable[Site]]
+
+SCRIPT_TAG = "<script>alert(1)</script>"
+
+
+async def test_a01_sequential_state_replay(browser: Browser, row: Row) -> None:
+    row.expects(users=1, sessions=1)
+    url = await browser.reach_callback()
+    before = browser.jar.snapshot()
+    assert_ok(await browser.callback(url))
+    browser.jar = before
+    assert_e400(await browser.callback(url), "invalid_state")
+
+
+async def test_a02_parallel_state_replay(browser: Browser, row: Row) -> None:
+    row.expects(users=1, sessions=1)
+    url = await browser.reach_callback()
+    cookie = browser.jar.header(browser.at(url))
+    headers = [*ARRIVAL.items(), ("cookie", cookie)]
+    answers = await asyncio.gather(*(browser.raw("GET", url, headers) for _ in range(30)))
+    assert sorted(answer.status_code for answer in answers) == [303] + [400] * 29
+    for answer in answers:
+        if answer.status_code == 400:
+            assert_e400(answer, "invalid_state")
+
+
+@pytest.mark.parametrize("own_flow", [False, True], ids=["no-cookie", "own-flow-cookie"])
+async def test_a03_state_from_another_browser(site: Site, row: Row, own_flow: bool) -> None:
+    row.expects(users=1, sessions=1)
+    attacker, victim = site.browser(person("attacker")), site.browser(person("victim"))
+    url = await attacker.reach_callback()
+    if own_flow:
+        await victim.start()
+    assert_e400(await victim.callback(url), "invalid_state")
+    assert victim.session_cookie is None
+    assert_ok(await attacker.callback(url))  # the victim's request has not burned it
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "code=c",
+        "code=c&state=",
+        "code=c&state=a&state=b",
+        f"code=c&state={'x' * 10_240}",
+        "code=c&state=%C3%A9%E2%82%AC",
+        "code=c&state=%FF%FE",
+        "code=c&state=a%00b",
+        "code=c&state=%F0%90%80",
+    ],
+)
+async def test_a04_malformed_state(browser: Browser, query: str) -> None:
+    await browser.start()
+    assert_e400(await browser.callback(f"/auth/provider/op/callback?{query}"), "invalid_state")
+
+
+async def test_a04_duplicate_of_a_good_state(browser: Browser, row: Row) -> None:
+    url = await browser.reach_callback()
+    state = query_of(url)["state"]
+    assert_e400(await browser.callback(f"{url}&state={state}"), "invalid_state")
+
+
+async def test_a04_callback_by_post(browser: Browser, row: Row) -> None:
+    row.expects(users=1, sessions=1)
+    url = await browser.reach_callback()
+    answer = await browser.post(url.partition("?")[0], data=query_of(url))
+    assert answer.status_code == 405
+    assert_ok(await browser.callback(url))
+
+
+async def test_a05_mix_up_of_callbacks(browser: Browser, row: Row) -> None:
+    url = await browser.reach_callback("evil")
+    swapped = url.replace("/provider/evil/", "/provider/op/")
+    assert swapped != url
+    assert_e400(await browser.callback(swapped), "invalid_state")
+    every_cookie = "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.jar)
+    assert_e400(await browser.raw("GET", swapped, [("cookie", every_cookie)]), "invalid_state")
+
+
+def _issuers(op: HostileProvider, evil: HostileProvider) -> dict[str, str | None]:
+    return {"other": evil.issuer, "slash": f"{op.issuer}/", "missing": None, "empty": "", "own": op.issuer}
+
+
+@pytest.mark.parametrize("advertised", [True, False], ids=["advertised", "not-advertised"])
+@pytest.mark.parametrize("kind", ["other", "slash", "missing", "empty", "own"])
+async def test_a06_issuer_of_the_answer(
+    *, browser: Browser, row: Row, op: HostileProvider, evil: HostileProvider, kind: str, advertised: bool
+) -> None:
+    good = kind == "own" or (kind == "missing" and not advertised)
+    if good:
+        row.expects(users=1, sessions=1)
+    op.knobs.metadata = {"authorization_response_iss_parameter_supported": advertised}
+    url = await browser.reach_callback()
+    answer = await browser.callback(with_query(url, iss=_issuers(op, evil)[kind]))
+    if good:
+        assert_ok(answer)
+    else:
+        assert_er(answer, "issuer_mismatch")
+
+
+@pytest.mark.parametrize("kind", ["other", "slash", "missing"])
+async def test_a06_issuer_of_an_error_answer(
+    browser: Browser, op: HostileProvider, evil: HostileProvider, kind: str
+) -> None:
+    op.knobs.metadata = {"authorization_response_iss_parameter_supported": True}
+    op.knobs.callback_params = {"code": MISSING, "error": "access_denied"}
+    url = await browser.reach_callback()
+    assert_er(await browser.callback(with_query(url, iss=_issuers(op, evil)[kind])), "issuer_mismatch")
+
+
+async def test_a06_two_issuers(browser: Browser, op: HostileProvider, evil: HostileProvider) -> None:
+    url = await browser.reach_callback()
+    both = f"{url}&{urlencode({'iss': op.issuer})}&{urlencode({'iss': evil.issuer})}"
+    assert_er(await browser.callback(both), "issuer_mismatch", "invalid_callback")
+
+
+@pytest.mark.parametrize("aged", ["clock", "row"])
+async def test_a07_expired_state(site: Site, browser: Browser, aged: str) -> None:
+    url = await browser.reach_callback()
+    cookie = browser.jar.header(browser.at(url))
+    if aged == "clock":
+        site.stage.clock.advance(601)
+    else:
+        await site.change(OAuthState, expires_at=site.stage.clock() - timedelta(seconds=1))
+    headers = [*ARRIVAL.items(), ("cookie", cookie)]
+    assert_e400(await browser.raw("GET", url, headers), "expired_state", "invalid_state")
+    assert await site.states() == 0
+    assert_e400(await browser.raw("GET", url, headers), "invalid_state", "expired_state")
+
+
+async def test_a07_a_browser_forgets_an_expired_flow(site: Site, browser: Browser) -> None:
+    url = await browser.reach_callback()
+    site.stage.clock.advance(601)
+    assert browser.jar.header(browser.at(url)) == ""
+    assert_e400(await browser.callback(url), "invalid_state", "expired_state")
+
+
+@pytest.mark.parametrize("methods", [MISSING, ["plain"], [], "S256", ["S256", "plain"]])
+async def test_a08_pkce_is_never_downgraded(browser: Browser, row: Row, op: HostileProvider, methods: object) -> None:
+    row.expects(users=1, sessions=1)
+    op.knobs.metadata = {"code_challenge_methods_supported": methods}
+    op.knobs.checks_pkce = False
+    assert_ok(await browser.sign_in())
+    (asked,) = op.requests("authorize")
+    assert asked.query["code_challenge_method"] == "S256"
+    assert asked.query["response_type"] == "code"
+    assert len(asked.query["code_challenge"]) == 43
+    (exchange,) = op.requests("token")
+    assert 43 <= len(exchange.form["code_verifier"]) <= 128
+
+
+async def test_a08_a_thousand_flows_share_nothing(browser: Browser) -> None:
+    starts = []
+    for _ in range(20):
+        batch = (browser.raw("GET", "/auth/provider/op/signin", list(NAVIGATION.items())) for _ in range(50))
+        starts += await asyncio.gather(*batch)
+    queries = [query_of(start.headers["location"]) for start in starts]
+    for name in ("state", "nonce", "code_challenge"):
+        values = {query[name] for query in queries}
+        assert len(values) == 1000, name
+        assert all(len(value) >= 43 for value in values), name  # 256 bits in base64url
+
+
+@pytest.mark.parametrize("checks_pkce", [True, False], ids=["pkce", "no-pkce"])
+async def test_a09_code_injection(site: Site, row: Row, op: HostileProvider, checks_pkce: bool) -> None:
+    row.expects(token_hits=1)
+    op.knobs.checks_pkce = checks_pkce
+    victim, attacker = site.browser(person("victim")), site.browser(person("attacker"))
+    stolen = query_of(await victim.reach_callback())["code"]
+    url = await attacker.reach_callback()
+    answer = await attacker.callback(with_query(url, code=stolen))
+    assert_er(answer, "token_exchange_failed" if checks_pkce else "invalid_id_token")
+
+
+@pytest.mark.parametrize(
+    "nonce",
+    [MISSING, None, "", "another", 0, True, ["a"], {"a": "b"}],
+    ids=["missing", "null", "empty", "another", "number", "true", "list", "object"],
+)
+async def test_a10_wrong_nonce(browser: Browser, row: Row, op: HostileProvider, nonce: object) -> None:
+    row.expects(token_hits=1)
+    op.knobs.claims = {"nonce": nonce}
+    assert_er(await browser.sign_in(), "invalid_id_token")
+
+
+async def test_a10_nonce_in_a_list(browser: Browser, row: Row, op: HostileProvider) -> None:
+    row.expects(token_hits=1)
+    start = await browser.start()
+    op.knobs.claims = {"nonce": [query_of(start.headers["location"])["nonce"]]}
+    assert_er(await browser.callback(await browser.authorize(start)), "invalid_id_token")
+
+
+async def test_a10_old_id_token_in_a_new_flow(site: Site, row: Row, op: HostileProvider) -> None:
+    row.expects(users=1, sessions=1, token_hits=2)
+    victim, attacker = site.browser(person("victim")), site.browser(person("victim"))
+    assert_ok(await victim.sign_in())
+    op.knobs.id_token = next(token for token in op.issued if token.count(".") == 2)
+    assert_er(await attacker.sign_in(), "invalid_id_token")
+
+
+async def test_a10_nonce_declared_unsupported(browser: Browser, row: Row, op: HostileProvider) -> None:
+    row.expects(token_hits=1)
+    op.knobs.metadata = {"nonce_supported": False}
+    op.knobs.claims = {"nonce": MISSING, "nonce_supported": False}
+    assert_er(await browser.sign_in(), "invalid_id_token")
+
+
+async def test_a11_flow_cookie_with_any_character_changed(browser: Browser, row: Row) -> None:
+    row.expects(users=1, sessions=1)
+    url = await browser.reach_callback()
+    name, _, value = browser.jar.header(browser.at(url)).partition("=")
+    for position, character in enumerate(value):
+        changed = "A" if character != "A" else "B"
+        forged = f"{name}={value[:position]}{changed}{value[position + 1 :]}"
+        assert_e400(await browser.raw("GET", url, [*ARRIVAL.items(), ("cookie", forged)]), "invalid_state")
+    assert_ok(await browser.callback(url))
+
+
+async def test_a11_flow_cookie_truncated_doubled_or_foreign(site: Site, browser: Browser, row: Row) -> None:
+    row.expects(users=1, sessions=1)
+    url = await browser.reach_callback()
+    name, _, value = browser.jar.header(browser.at(url)).partition("=")
+    other = site.browser()
+    await other.start()
+    (foreign,) = other.flow_cookies
+    forgeries = [value[:length] for length in (0, 1, len(value) // 2, len(value) - 1)]
+    forgeries += [f"{value}A", f"{value}=", f'"{value}"', foreign.value, "é", value.upper(), value.partition(".")[0]]
+    for forged in forgeries:
+        headers = [*ARRIVAL.items(), ("cookie", f"{name}={forged}")]
+        assert_e400(await browser.raw("GET", url, headers), "invalid_state")
+    twice = f"{name}={value}; {name}={foreign.value}"
+    assert_e400(await browser.raw("GET", url, [*ARRIVAL.items(), ("cookie", twice)]), "invalid_state")
+    assert_ok(await browser.callback(url))
+
+
+async def test_a11_flow_cookie_of_another_provider(browser: Browser, row: Row) -> None:
+    row.expects(users=1, sessions=1)
+    url = await browser.reach_callback("op")
+    (own,) = browser.flow_cookies
+    await browser.start("evil")
+    other = next(cookie for cookie in browser.flow_cookies if cookie.name != own.name)
+    headers = [*ARRIVAL.items(), ("cookie", f"{own.name}={other.value}")]
+    assert_e400(await browser.raw("GET", url, headers), "invalid_state")
+    assert_ok(await browser.callback(url))
+
+
+@pytest.mark.parametrize(
+    ("secrets", "known"),
+    [([OTHER_SECRET, SECRET], True), ([OTHER_SECRET], False)],
+    ids=["retired-but-listed", "other-deployment"],
+)
+async def test_a11_flow_cookie_under_another_key(launch: Launch, row: Row, secrets: list[str], known: bool) -> None:
+    before = await launch()
+    browser = before.browser()
+    url = await browser.reach_callback()
+    await launch(secret=secrets)
+    if known:
+        row.expects(users=1, sessions=1)
+        assert_ok(await browser.callback(url))
+    else:
+        assert_e400(await browser.callback(url), "invalid_state")
+
+
+async def test_a12_a_flood_of_starts_leaves_few_cookies(browser: Browser, row: Row) -> None:
+    row.expects(users=1, sessions=1)
+    for _ in range(200):
+        await browser.start()
+    assert 0 < len(browser.flow_cookies) <= 10
+    assert sum(len(cookie.name) + len(cookie.value) + 3 for cookie in browser.jar) < 4096
+    assert_ok(await browser.sign_in())
+
+
+async def test_a12_expired_flows_are_purged(site: Site, browser: Browser) -> None:
+    for _ in range(20):
+        await browser.start()
+    assert await site.states() > 0
+    # the store's own clock decides what has expired, so the rows are aged as well
+    await site.change(OAuthState, expires_at=site.stage.clock() - timedelta(hours=1))
+    site.stage.clock.advance(601)
+    await site.browser().start()
+    assert await site.states() == 1
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["first-first", "last-first"])
+@pytest.mark.parametrize("providers", [("op", "op"), ("op", "evil")], ids=["one-provider", "two-providers"])
+async def test_a13_two_tabs(site: Site, row: Row, order: tuple[int, int], providers: tuple[str, str]) -> None:
+    browser = site.browser()
+    users = [person("tab-one"), person("tab-two")]
+    urls = [
+        await browser.authorize(await browser.start(provider), user)
+        for provider, user in zip(providers, users, strict=True)
+    ]
+    row.expects(users=2, sessions=1, token_hits=providers.count("op"), evil_token_hits=providers.count("evil"))
+    for tab in order:
+        assert_ok(await browser.callback(urls[tab]))
+    assert (await browser.me()).json()["email"] == users[order[1]]["email"]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ("access_denied", "access_denied"),
+        ("server_error", "provider_error"),
+        ("temporarily_unavailable", "provider_error"),
+        ("login_required", "provider_error"),
+        (SCRIPT_TAG, "provider_error"),
+        ("internal_error\r\nSet-Cookie: x=1", "provider_error"),
+    ],
+)
+async def test_a14_the_provider_reports_an_error(browser: Browser, op: HostileProvider, error: str, code: str) -> None:
+    op.knobs.callback_params = {
+        "code": MISSING,
+        "error": error,
+        "error_description": SCRIPT_TAG,
+        "error_uri": "javascript:alert(1)",
+    }
+    answer = await browser.sign_in()
+    assert_er(answer, code)
+    assert "script" not in answer.text + answer.headers["location"]
+
+
+async def test_a14_an_error_burns_the_state(browser: Browser, op: HostileProvider) -> None:
+    op.knobs.callback_params = {"code": MISSING, "error": "access_denied"}
+    url = await browser.reach_callback()
+    before = browser.jar.snapshot()
+    assert_er(await browser.callback(url), "access_denied")
+    browser.jar = before
+    assert_e400(await browser.callback(url), "invalid_state")
+
+
+async def test_a14_an_error_without_state(browser: Browser) -> None:
+    await browser.start()
+    query = urlencode({"error": "access_denied", "error_description": SCRIPT_TAG})
+    answer = await browser.callback(f"/auth/provider/op/callback?{query}")
+    assert_e400(answer, "invalid_state")
+    assert "script" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"code": None},
+        {"code": ""},
+        {"code": None, "access_token": "t", "id_token": "a.b.c"},
+        {"code": "c", "error": "access_denied"},
+    ],
+    ids=["no-code", "empty-code", "implicit", "code-and-error"],
+)
+async def test_a14_an_answer_that_is_no_code(browser: Browser, changes: Mapping[str, str | None]) -> None:
+    url = await browser.reach_callback()
+    assert_er(await browser.callback(with_query(url, **changes)), "invalid_callback", "access_denied")
+
+
+async def test_a15_sign_in_while_somebody_else_is_signed_in(site: Site, row: Row) -> None:
+    row.expects(users=2, sessions=1, token_hits=2)
+    browser = site.browser(person("bob"))
+    assert_ok(await browser.sign_in())
+    bobs = browser.jar.snapshot()
+    browser.user = person("alice")
+    assert_ok(await browser.sign_in())
+    assert (await browser.me()).json()["email"] == "alice@people.example"
+    browser.jar = bobs
+    assert_u401(await browser.me())
+    owners = {account.provider_account_id: account.user_id for account in await site.rows(Account)}
+    assert owners["alice"] != owners["bob"]
+
+
+async def test_a15_sign_in_at_another_provider_links_nothing(site: Site, row: Row) -> None:
+    row.expects(users=2, sessions=1, token_hits=1, evil_token_hits=1)
+    browser = site.browser(person("bob"))
+    assert_ok(await browser.sign_in("op"))
+    browser.user = person("alice")
+    assert_ok(await browser.sign_in("evil"))
+    owners = {account.provider: account.user_id for account in await site.rows(Account)}
+    assert owners["op"] != owners["evil"]
+
+
+FETCHES = [
+    *itertools.product(["no-cors", "cors"], ["image", "empty", "script", "style"]),
+    ("navigate", "iframe"),
+    ("navigate", "object"),
+    ("navigate", "embed"),
+    ("nested-navigate", "frame"),
+]
+
+
+@pytest.mark.parametrize(("mode", "destination"), FETCHES)
+async def test_a17_cross_site_subresource_starts_nothing(
+    site: Site, browser: Browser, mode: str, destination: str
+) -> None:
+    headers = {"sec-fetch-site": "cross-site", "sec-fetch-mode": mode, "sec-fetch-dest": destination}
+    assert_f403(await browser.get("/auth/provider/op/signin", headers=headers))
+    assert len(browser.jar) == 0
+    assert await site.states() == 0
+
+
+@pytest.mark.parametrize("site_header", ["same-origin", "same-site", "none", "cross-site"])
+async def test_a17_top_level_navigation_may_start(browser: Browser, site_header: str) -> None:
+    headers = {"sec-fetch-site": site_header, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    answer = await browser.get("/auth/provider/op/signin", headers=headers)
+    assert answer.status_code in {302, 303}
+    assert len(browser.flow_cookies) == 1
+
+
+async def test_a17_head_starts_nothing(site: Site, browser: Browser) -> None:
+    answer = await browser.request("HEAD", "/auth/provider/op/signin", headers=NAVIGATION)
+    assert answer.status_code == 405
+    assert await site.states() == 0
