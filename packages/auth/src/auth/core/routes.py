@@ -10,7 +10,6 @@ from auth.core.dependencies import Dependencies
 from auth.core.edge import AuthRoute
 from auth.core.session_routes import add_session_routes, add_sessions_routes
 from auth.core.settings import ROUTES_PATH
-from auth.core.signin import SignIn
 from auth.core.signin_routes import add_signin_routes
 from proto import AccountProtocol, OAuthStateProtocol, SessionProtocol, UserProtocol
 
@@ -26,8 +25,7 @@ def build_router[
 ) -> APIRouter:
     """Return the router, with prefix `/auth`."""
     router = APIRouter(prefix=ROUTES_PATH, tags=["auth"], route_class=AuthRoute)
-    signin = SignIn(context)
-    add_signin_routes(router, context, dependencies, signin)
+    add_signin_routes(router, context, dependencies)
     add_session_routes(router, context, dependencies)
     if context.capabilities.user_sessions is not None:
         add_sessions_routes(router, context, dependencies)

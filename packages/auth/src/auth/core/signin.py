@@ -89,8 +89,7 @@ class SignIn[
             OAuthError: `invalid_redirect`, or what the provider raises.
         """
         registered = self._context.provider(provider_id)
-        if redirect_url is not None and not self._context.redirects.is_allowed(redirect_url):
-            raise OAuthError("invalid_redirect")
+        self.check_redirect(redirect_url)
         flow = self._context.flow_cookies.open("signin" if link_to is None else "link")
         verifier = generate_code_verifier()
         # the provider first: no connection waits for it, and no row is left if it does not answer
@@ -112,6 +111,15 @@ class SignIn[
         )
         await self._purge(db, now)
         return Started(flow=flow, url=url)
+
+    def check_redirect(self, redirect_url: str | None) -> None:
+        """Refuse a way back that does not lead into the application.
+
+        Raises:
+            OAuthError: `invalid_redirect`.
+        """
+        if redirect_url is not None and not self._context.redirects.is_allowed(redirect_url):
+            raise OAuthError("invalid_redirect")
 
     async def claim(
         self,

@@ -13,10 +13,70 @@ from auth.core.errors import SECURITY_HEADERS, public_code
 from auth.core.events import log_refusal, logger
 from auth.core.exceptions import OAuthError
 from auth.core.origin import check_navigation
-from auth.core.signin import Answer, Claimed, SignedIn, SignIn
+from auth.core.signin import Answer, Claimed, SignIn
 from proto import AccountProtocol, BelgieError, DBConnection, OAuthStateProtocol, SessionProtocol, UserProtocol
 
 _MAXIMUM_FORM: Final = 64 * 1024
+
+
+class SignInAnswers[
+    UserT: UserProtocol[Any],
+    AccountT: AccountProtocol,
+    SessionT: SessionProtocol,
+    OAuthStateT: OAuthStateProtocol,
+]:
+    """Carries a browser through the flow: what each step answers."""
+
+    def __init__(self, context: AuthContext[UserT, AccountT, SessionT, OAuthStateT]) -> None:
+        self._context = context
+        self._signin = SignIn(context)
+
+    async def begin(self, db: DBConnection, provider: str, request: Request, link_to: UserT | None) -> Response:
+        """Send the browser to the provider."""
+        with http_errors(request, provider=_known(self._context, provider)):
+            registered = self._context.provider(provider)
+            redirect_url = _redirect_url(request)
+            self._signin.check_redirect(redirect_url)
+        try:
+            started = await self._signin.start(db, provider, redirect_url=redirect_url, link_to=link_to)
+        except BelgieError as error:
+            return self._failed(error, provider)
+        response = see_other(started.url)
+        self._context.flow_cookies.set(response, started.flow, request, cross_site=registered.answers_by_post)
+        return response
+
+    async def finish(self, db: DBConnection, provider: str, request: Request) -> Response:
+        """Take the provider's answer: say nothing unless it belongs to a flow of this browser, then sign in or explain."""
+        with http_errors(request, provider=_known(self._context, provider)):
+            registered = self._context.provider(provider)
+            answer = await _read_answer(request, by_post=registered.answers_by_post)
+            claimed = await self._signin.claim(db, provider, answer, request)
+        response = await self._complete(db, claimed, answer, request)
+        self._context.flow_cookies.delete(response, claimed.flow, cross_site=registered.answers_by_post)
+        return response
+
+    async def _complete(
+        self,
+        db: DBConnection,
+        claimed: Claimed[UserT],
+        answer: Answer,
+        request: Request,
+    ) -> Response:
+        try:
+            result = await self._signin.complete(db, claimed, answer, request)
+        except BelgieError as error:
+            return self._failed(error, claimed.registered.id)
+        except Exception:  # noqa: BLE001  whatever it was, the browser is told, and stays signed out
+            logger.exception("a sign-in broke", extra={"event": "broken", "provider": claimed.registered.id})
+            return failure("internal_error", self._context.settings.urls.error_redirect)
+        response = see_other(self._signin.destination(claimed, result))
+        if result is not None:
+            self._context.session_cookie.set(response, result.session.id)
+        return response
+
+    def _failed(self, error: BelgieError, provider: str) -> Response:
+        log_refusal(error, provider=provider)
+        return failure(public_code(error), self._context.settings.urls.error_redirect)
 
 
 def add_signin_routes[
@@ -28,16 +88,9 @@ def add_signin_routes[
     router: APIRouter,
     context: AuthContext[UserT, AccountT, SessionT, OAuthStateT],
     dependencies: Dependencies[UserT, AccountT, SessionT, OAuthStateT],
-    signin: SignIn[UserT, AccountT, SessionT, OAuthStateT],
 ) -> None:
     """Add `GET /provider/{id}/signin`, `POST /provider/{id}/link` and the callback."""
-
-    async def begin(request: Request, db: DBConnection, provider: str, link_to: UserT | None) -> Response:
-        started = await signin.start(db, provider, redirect_url=_redirect_url(request), link_to=link_to)
-        response = see_other(started.url)
-        by_post = context.provider(provider).answers_by_post
-        context.flow_cookies.set(response, started.flow, request, cross_site=by_post)
-        return response
+    answers = SignInAnswers(context)
 
     @router.get("/provider/{provider}/signin", status_code=status.HTTP_303_SEE_OTHER, response_class=Response)
     async def begin_signin(
@@ -46,9 +99,9 @@ def add_signin_routes[
         client: Annotated[AuthClient[UserT, AccountT, SessionT, OAuthStateT], Depends(dependencies.client)],
     ) -> Response:
         """Send the browser to the provider; `redirect_url` is where it goes when it is signed in."""
-        with http_errors(request, provider=_known(context, provider)):
+        with http_errors(request):
             check_navigation(request)
-            return await begin(request, client.db, provider, None)
+        return await answers.begin(client.db, provider, request, None)
 
     @router.post(
         "/provider/{provider}/link",
@@ -63,54 +116,22 @@ def add_signin_routes[
         user: Annotated[UserT, Depends(dependencies.user)],
     ) -> Response:
         """Send the signed-in user's browser to a further provider."""
-        with http_errors(request, provider=_known(context, provider)):
-            return await begin(request, client.db, provider, user)
+        return await answers.begin(client.db, provider, request, user)
 
+    @router.api_route(
+        "/provider/{provider}/callback",
+        methods=["GET", "POST"],
+        status_code=status.HTTP_303_SEE_OTHER,
+        response_class=Response,
+        include_in_schema=False,
+    )
     async def callback(
         provider: str,
         request: Request,
         client: Annotated[AuthClient[UserT, AccountT, SessionT, OAuthStateT], Depends(dependencies.client)],
     ) -> Response:
         """Take the provider's answer, and sign the browser in."""
-        with http_errors(request, provider=_known(context, provider)):
-            registered = context.provider(provider)
-            answer = await _read_answer(request, by_post=registered.answers_by_post)
-            claimed = await signin.claim(client.db, provider, answer, request)
-        response = await finish(client, claimed, answer, request)
-        context.flow_cookies.delete(response, claimed.flow, cross_site=registered.answers_by_post)
-        return response
-
-    async def finish(
-        client: AuthClient[UserT, AccountT, SessionT, OAuthStateT],
-        claimed: Claimed[UserT],
-        answer: Answer,
-        request: Request,
-    ) -> Response:
-        try:
-            result = await signin.complete(client.db, claimed, answer, request)
-        except BelgieError as error:
-            log_refusal(error, provider=claimed.registered.id)
-            return failure(public_code(error), context.settings.urls.error_redirect)
-        except Exception:  # noqa: BLE001  whatever it was, the browser is told, and stays signed out
-            logger.exception("a sign-in broke", extra={"event": "broken", "provider": claimed.registered.id})
-            return failure("internal_error", context.settings.urls.error_redirect)
-        return signed_in(claimed, result)
-
-    def signed_in(claimed: Claimed[UserT], result: SignedIn[UserT, SessionT] | None) -> Response:
-        response = see_other(signin.destination(claimed, result))
-        if result is not None:
-            context.session_cookie.set(response, result.session.id)
-        return response
-
-    path = "/provider/{provider}/callback"
-    router.add_api_route(
-        path,
-        callback,
-        methods=["GET", "POST"],
-        status_code=status.HTTP_303_SEE_OTHER,
-        response_class=Response,
-        include_in_schema=False,
-    )
+        return await answers.finish(client.db, provider, request)
 
 
 def _known(context: AuthContext[Any, Any, Any, Any], provider: str) -> str | None:

@@ -6,7 +6,6 @@ used: each name is resolved once, what is not public is refused, and the connect
 """
 
 import asyncio
-import json
 import socket
 import ssl
 import zlib
@@ -20,6 +19,7 @@ import httpx
 
 from auth.core.exceptions import OAuthError
 from auth.core.settings import HTTPSettings
+from auth.utils.json import parse_json
 from auth.utils.urls import split_url
 
 _SERVER_ERRORS: Final = 500
@@ -196,8 +196,8 @@ async def _decoded(response: httpx.Response, limit: int) -> AsyncIterator[bytes]
 
 def _parse(status: int, body: bytes) -> ProviderResponse:
     try:
-        parsed: object = json.loads(body.decode("utf-8"))
-    except (ValueError, RecursionError):
+        parsed = parse_json(body)
+    except ValueError:
         return ProviderResponse(status, None)
     if isinstance(parsed, dict):
         return ProviderResponse(status, cast("dict[str, Any]", parsed))

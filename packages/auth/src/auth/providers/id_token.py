@@ -1,11 +1,10 @@
 """The one place where an id_token is believed (OpenID Connect Core 1.0, section 3.1.3.7)."""
 
 import hashlib
-import json
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NoReturn, cast
 
 from joserfc import jws
@@ -16,6 +15,7 @@ from auth.core.exceptions import OAuthError
 from auth.providers.discovery import Discovery
 from auth.utils.clock import Clock
 from auth.utils.crypto import equal
+from auth.utils.json import parse_json
 
 #: Algorithms with a public key, and the hash that `at_hash` uses with each. `none` and HMAC can never be chosen.
 HASHES: Final[Mapping[str, str]] = {
@@ -35,6 +35,7 @@ _LEEWAY: Final = timedelta(seconds=60)
 _MAXIMUM_AGE: Final = timedelta(minutes=10)
 _MAXIMUM_TOKEN: Final = 64 * 1024
 _MAXIMUM_SUBJECT: Final = 255
+_LAST_MOMENT: Final = datetime.max.replace(tzinfo=UTC).timestamp()
 _REFUSED_HEADERS: Final = frozenset({"jwk", "jku", "x5c", "x5u", "crit", "b64", "zip"})
 _KEY_TYPES: Final = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 
@@ -115,8 +116,8 @@ class IdTokenVerifier:
         if not isinstance(issuer, str) or issuer not in self._accepted_issuers(claims):
             _refuse("iss is not the issuer")
         subject = claims.get("sub")
-        if not isinstance(subject, str) or not 0 < len(subject) <= _MAXIMUM_SUBJECT:
-            _refuse("sub is missing or too long")
+        if not isinstance(subject, str) or not 0 < len(subject) <= _MAXIMUM_SUBJECT or not subject.isprintable():
+            _refuse("sub is missing, too long or not printable")
         _check_audience(claims, rules.client_id, rules.trusted_audiences)
         self._check_times(claims)
         found = claims.get("nonce")
@@ -163,8 +164,8 @@ def _candidates(keys: Iterable[Mapping[str, Any]], algorithm: str, key_id: objec
 
 def _parse_claims(payload: bytes | None) -> dict[str, Any]:
     try:
-        claims: object = json.loads((payload or b"").decode("utf-8"))
-    except (ValueError, RecursionError):
+        claims = parse_json(payload or b"")
+    except ValueError:
         _refuse("the payload is not JSON")
     if not isinstance(claims, dict):
         _refuse("the payload is not a JSON object")
@@ -204,8 +205,8 @@ def _moment(claims: Mapping[str, Any], name: str) -> float | None:
     value = claims.get(name)
     if value is None and name not in claims:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        _refuse(f"{name} is not a number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LAST_MOMENT:
+        _refuse(f"{name} is not a point in time")
     return float(value)
 
 

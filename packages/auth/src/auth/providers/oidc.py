@@ -1,68 +1,51 @@
 """Any OpenID provider, from its issuer (OpenID Connect Core 1.0, Discovery 1.0)."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from auth.core.exceptions import ConfigurationError, OAuthError
+from auth.providers.client import ClientSettings
 from auth.providers.context import ProviderContext
 from auth.providers.discovery import Discovery, ProviderMetadata
 from auth.providers.id_token import HASHES, IdToken, IdTokenRules, IdTokenVerifier
-from auth.providers.oauth2 import ClientAuthentication, build_authorization_url, request_tokens
 from auth.providers.profile import clean_image, clean_name, clean_text
 from auth.providers.protocols import AuthorizationRequest, CodeExchange, Profile, TokenSet
-from auth.utils.env import EnvironmentSettings
+from auth.providers.token_requests import (
+    Client,
+    ClientAuthentication,
+    build_authorization_url,
+    refresh_tokens,
+    request_tokens,
+)
 from auth.utils.urls import split_url
 
 _SUPPORTED_AUTHENTICATION: Final[tuple[ClientAuthentication, ...]] = ("client_secret_basic", "client_secret_post")
 
 
-class OIDCProviderSettings(EnvironmentSettings):
-    """Settings of any OpenID provider that describes itself; `BELGIE_OIDC_*`.
+class OpenIDClientSettings(ClientSettings):
+    """The application as an OpenID provider knows it; the base of the settings of all OpenID providers.
 
     Attributes:
-        issuer: the provider's issuer, exactly as its description has it.
-        client_id: as the provider registered the application.
-        client_secret: the same; None for a public client.
         scopes: what to ask for; `openid` is a must.
-        redirect_uri: where the provider sends the browser back; None for the route of `Auth`.
         algorithms: accepted signature algorithms of the id_token.
         trusted_audiences: audiences besides the client that an id_token may name.
-        token_endpoint_auth_method: how the client shows its secret; None to take what the provider lists.
         userinfo: ask the userinfo endpoint `always`, `never`, or when the id_token has no e-mail address (`auto`).
-        authorization_parameters: more parameters for the authorization URL, such as `{"prompt": "login"}`.
         require_pkce: refuse a provider whose description does not list S256.
-        label: the name on a sign-in button; None for the provider's id.
     """
 
-    model_config = SettingsConfigDict(env_prefix="BELGIE_OIDC_")
-
-    issuer: str
-    client_id: str = Field(min_length=1)
-    client_secret: SecretStr | None = None
-    scopes: tuple[str, ...] = ("openid", "email", "profile")
-    redirect_uri: str | None = None
+    scopes: Annotated[tuple[str, ...], NoDecode] = ("openid", "email", "profile")
     algorithms: tuple[str, ...] = ("RS256",)
     trusted_audiences: frozenset[str] = frozenset()
-    token_endpoint_auth_method: ClientAuthentication | None = None
     userinfo: Literal["auto", "always", "never"] = "auto"
-    authorization_parameters: dict[str, str] = Field(default_factory=dict)
     require_pkce: bool = False
-    label: str | None = None
-
-    @field_validator("issuer")
-    @classmethod
-    def _check_issuer(cls, value: str) -> str:
-        _, rest = split_url(value)
-        if "?" in rest or "#" in rest:
-            raise ValueError("expected an issuer without query and fragment")
-        return value
 
     @field_validator("scopes")
     @classmethod
-    def _check_scopes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_openid(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if "openid" not in value:
             raise ValueError("expected the scope openid among the scopes")
         return value
@@ -74,26 +57,58 @@ class OIDCProviderSettings(EnvironmentSettings):
             raise ValueError(f"expected one or more of {', '.join(HASHES)}")
         return value
 
-    @field_validator("authorization_parameters")
-    @classmethod
-    def _check_parameters(cls, value: dict[str, str]) -> dict[str, str]:
-        reserved = {"response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge"}
-        reserved |= {"code_challenge_method", "response_mode", "request", "request_uri"}
-        if taken := reserved & set(value):
-            raise ValueError(f"expected no parameter that belgie sets itself: {', '.join(sorted(taken))}")
-        return value
 
-    def extra_parameters(self) -> dict[str, str]:
-        """Return the parameters of the authorization URL that are not the flow's own."""
-        return self.authorization_parameters
+class OIDCProviderSettings(OpenIDClientSettings):
+    """Settings of any OpenID provider that describes itself; `BELGIE_OIDC_*`.
+
+    Attributes:
+        issuer: the provider's issuer, exactly as its description has it.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="BELGIE_OIDC_")
+
+    issuer: str
+
+    @field_validator("issuer")
+    @classmethod
+    def _check_issuer(cls, value: str) -> str:
+        return check_issuer_url(value)
 
     def make_provider(self, context: ProviderContext) -> "OIDCProvider":
         """Return the provider."""
-        return OIDCProvider(self, context)
+        return OIDCProvider(self, context, self.issuer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quirks:
+    """In what a provider differs from the standard; every default is the standard.
+
+    Attributes:
+        described_issuer: what the description names as the issuer, where that is not the address it is fetched from.
+        further_issuers: further spellings of `iss` in its id_tokens.
+        issuer_template: an issuer with `{tenantid}` in the place of the id_token's own `tid`; then it is the only one.
+        ignores_nonce: its id_tokens may lack the nonce. One that is there must still be the right one.
+        refuses_code_verifier: it answers a token request that has a code verifier with an error.
+    """
+
+    described_issuer: str | None = None
+    further_issuers: frozenset[str] = frozenset()
+    issuer_template: str | None = None
+    ignores_nonce: bool = False
+    refuses_code_verifier: bool = False
+
+
+_NO_QUIRKS: Final = Quirks()
 
 
 class OIDCProvider:
     """An OpenID provider as the sign-in flow uses it.
+
+    Args:
+        settings: the application as the provider knows it.
+        context: the provider's id, the client for HTTP and the clock.
+        issuer: the address below which the provider describes itself.
+        quirks: in what it differs from the standard.
 
     Raises:
         ConfigurationError: the issuer is not https (or http on loopback, for an application on loopback).
@@ -101,24 +116,27 @@ class OIDCProvider:
 
     def __init__(
         self,
-        settings: OIDCProviderSettings,
+        settings: OpenIDClientSettings,
         context: ProviderContext,
-        *,
-        accepted_issuers: frozenset[str] = frozenset(),
+        issuer: str,
+        quirks: Quirks = _NO_QUIRKS,
     ) -> None:
         try:
-            context.http.check_url(settings.issuer)
+            context.http.check_url(issuer)
         except ValueError as error:
             raise ConfigurationError(f"provider {context.provider_id!r}: issuer: {error}") from error
-        self.settings = settings
+        self._settings = settings
         self._context = context
-        self._discovery = Discovery(context, settings.issuer)
-        self._issuers = accepted_issuers | {settings.issuer}
+        self._quirks = quirks
+        self._issuer = quirks.described_issuer or issuer
+        self._discovery = Discovery(context, issuer, expected_issuer=quirks.described_issuer)
         rules = IdTokenRules(
-            issuers=self._issuers,
+            issuers=frozenset() if quirks.issuer_template else quirks.further_issuers | {self._issuer},
             client_id=settings.client_id,
             algorithms=settings.algorithms,
             trusted_audiences=settings.trusted_audiences,
+            issuer_template=quirks.issuer_template,
+            nonce_required=not quirks.ignores_nonce,
         )
         self._verifier = IdTokenVerifier(self._discovery, rules, context.clock)
 
@@ -128,9 +146,9 @@ class OIDCProvider:
         return build_authorization_url(
             metadata.authorization_endpoint,
             request,
-            client_id=self.settings.client_id,
-            scopes=self.settings.scopes,
-            extra={**self.settings.extra_parameters(), "nonce": request.nonce},
+            client_id=self._settings.client_id,
+            scope=" ".join(self._settings.scopes),
+            extra={**self._settings.extra_parameters(), "nonce": request.nonce},
         )
 
     async def check_issuer(self, issuer: str | None) -> None:
@@ -138,25 +156,35 @@ class OIDCProvider:
         if issuer is None:
             if not (await self._metadata()).issuer_in_response:
                 return
-        elif issuer == self.settings.issuer:
+        elif self.is_issuer(issuer):
             return
         raise OAuthError("issuer_mismatch")
+
+    def is_issuer(self, issuer: str) -> bool:
+        """Whether the provider may call itself so."""
+        return issuer == self._issuer
 
     async def exchange_code(self, exchange: CodeExchange) -> TokenSet:
         """Exchange the code; an OpenID provider's answer has an id_token."""
         metadata = await self._metadata()
-        secret = self.settings.client_secret
         tokens = await request_tokens(
             self._context,
             metadata.token_endpoint,
             exchange,
-            client_id=self.settings.client_id,
-            client_secret=secret.get_secret_value() if secret is not None else None,
-            authentication=self._authentication(metadata),
+            self._client(metadata),
+            send_verifier=not self._quirks.refuses_code_verifier,
         )
         if tokens.id_token is None:
             raise OAuthError("invalid_token_response", "no id_token")
         return tokens
+
+    async def refresh(self, refresh_token: str) -> TokenSet:
+        """Exchange a refresh token for new tokens, without the id_token: it would say nothing new."""
+        metadata = await self._metadata()
+        client = self._client(metadata)
+        return replace(
+            await refresh_tokens(self._context, metadata.token_endpoint, refresh_token, client), id_token=None
+        )
 
     async def fetch_profile(self, tokens: TokenSet, *, nonce: str) -> Profile:
         """Return the profile in the valid id_token, completed from the userinfo endpoint where that is needed."""
@@ -164,7 +192,12 @@ class OIDCProvider:
         return self.profile(token, await self._complete(token, tokens))
 
     def profile(self, token: IdToken, claims: Mapping[str, Any]) -> Profile:
-        """Return the profile that the claims describe (OpenID Connect Core 1.0, section 5.1)."""
+        """Return the profile that the claims describe (OpenID Connect Core 1.0, section 5.1).
+
+        Args:
+            token: the valid id_token.
+            claims: its claims, completed by those of the userinfo endpoint.
+        """
         return Profile(
             provider_account_id=token.subject,
             email=clean_text(claims.get("email")),
@@ -173,8 +206,12 @@ class OIDCProvider:
             image=clean_image(claims.get("picture")),
         )
 
+    def client_secret(self) -> str | None:
+        """Return what the client shows at the token endpoint."""
+        return self._settings.secret()
+
     async def _complete(self, token: IdToken, tokens: TokenSet) -> Mapping[str, Any]:
-        mode = self.settings.userinfo
+        mode = self._settings.userinfo
         if mode == "never" or (mode == "auto" and "email" in token.claims):
             return token.claims
         endpoint = (await self._metadata()).userinfo_endpoint
@@ -196,16 +233,32 @@ class OIDCProvider:
 
     async def _metadata(self) -> ProviderMetadata:
         metadata = await self._discovery.metadata()
-        if self.settings.require_pkce and "S256" not in (metadata.code_challenge_methods or ()):
+        if self._settings.require_pkce and "S256" not in (metadata.code_challenge_methods or ()):
             raise OAuthError("provider_misconfigured", "the provider does not list the code challenge method S256")
         return metadata
 
+    def _client(self, metadata: ProviderMetadata) -> Client:
+        secret = self.client_secret()
+        return Client(
+            id=self._settings.client_id,
+            secret=secret,
+            authentication="none" if secret is None else self._authentication(metadata),
+        )
+
     def _authentication(self, metadata: ProviderMetadata) -> ClientAuthentication:
-        if self.settings.client_secret is None:
-            return "none"
-        if self.settings.token_endpoint_auth_method is not None:
-            return self.settings.token_endpoint_auth_method
-        for method in _SUPPORTED_AUTHENTICATION:
-            if method in metadata.token_endpoint_auth_methods:
-                return method
-        return "client_secret_basic"
+        if self._settings.token_endpoint_auth_method is not None:
+            return self._settings.token_endpoint_auth_method
+        listed = metadata.token_endpoint_auth_methods
+        return next((method for method in _SUPPORTED_AUTHENTICATION if method in listed), "client_secret_basic")
+
+
+def check_issuer_url(value: str) -> str:
+    """Return `value` if it can be the base of a provider's addresses.
+
+    Raises:
+        ValueError: it is no absolute URL, or has a query or fragment.
+    """
+    _, rest = split_url(value)
+    if "?" in rest or "#" in rest:
+        raise ValueError("expected an issuer without query and fragment")
+    return value

@@ -3,6 +3,7 @@
 import unicodedata
 from typing import Final
 
+from auth.core.exceptions import OAuthError
 from auth.utils.urls import split_url
 
 _MAXIMUM_NAME: Final = 255
@@ -33,3 +34,16 @@ def clean_image(value: object) -> str | None:
     except ValueError:
         return None
     return value if origin.scheme == "https" else None
+
+
+def clean_subject(value: object) -> str:
+    """Return a provider's id of a user as text; numbers become their digits.
+
+    Raises:
+        OAuthError: `invalid_userinfo`: there is none.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str) and value:
+        return value
+    raise OAuthError("invalid_userinfo", "the profile has no id")

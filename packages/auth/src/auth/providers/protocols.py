@@ -3,6 +3,7 @@
 The flow itself (state, PKCE, nonce, the browser's cookie, users and sessions) is `auth.core.signin`, once for all.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -90,4 +91,29 @@ class ProviderProtocol(Protocol):
 
     async def fetch_profile(self, tokens: TokenSet, *, nonce: str) -> Profile:
         """Return whose tokens these are; with OpenID Connect, after the id_token was found valid for `nonce`."""
+        ...
+
+
+@runtime_checkable
+class RefreshProtocol(Protocol):
+    """Optional: a provider whose access tokens can be renewed."""
+
+    async def refresh(self, refresh_token: str) -> TokenSet:
+        """Return new tokens for a refresh token (RFC 6749, section 6); once, without a retry, as it may be used up.
+
+        Raises:
+            OAuthError: `provider_token_expired` if the provider does not accept the refresh token any more.
+        """
+        ...
+
+
+@runtime_checkable
+class NameInAnswerProtocol(Protocol):
+    """Optional: a provider that tells the user's name only in its answer to the browser (Apple)."""
+
+    def name_in_answer(self, answer: Mapping[str, Sequence[str]]) -> str | None:
+        """Return the name in the parameters of the answer, each with all its values.
+
+        The browser could have written them, so nothing but a name to show is taken from there.
+        """
         ...
