@@ -46,7 +46,7 @@ class SignInAnswers[
         return response
 
     async def finish(self, db: DBConnection, provider: str, request: Request) -> Response:
-        """Take the provider's answer: say nothing unless it belongs to a flow of this browser, then sign in or explain."""
+        """Take the provider's answer, if it belongs to a flow of this browser: sign in, or say why not."""
         with http_errors(request, provider=_known(self._context, provider)):
             registered = self._context.provider(provider)
             answer = await _read_answer(request, by_post=registered.answers_by_post)
