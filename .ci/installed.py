@@ -1,6 +1,7 @@
 # ruff: noqa: INP001, T201  a script that prints
 """Runs the README's application with the installed wheels, and nothing of the checkout: `installed.py README.md`."""
 
+import asyncio
 import importlib
 import importlib.metadata
 import os
@@ -12,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from fastapi.testclient import TestClient  # needs httpx, which belgie-auth brings
+import httpx
 
 ENVIRONMENT: Final = {
     "BELGIE_SECRET": "0123456789abcdef0123456789abcdef0123",
@@ -51,13 +52,18 @@ def application(readme: Path) -> dict[str, Any]:
     return names
 
 
-async def sign_up(names: dict[str, Any]) -> str:
-    """Write a user and a session with the adapter, and return the session's cookie."""
-    adapter = names["adapter"]
-    async with adapter.db_runtime.session_maker() as db:
-        user = await adapter.create_user(db, "ada@example.org", "Ada", email_verified=True)
-        session = await adapter.create_session(db, user.id, datetime.now(UTC) + timedelta(hours=1))
-        return names["auth"].session_cookie(session)
+async def use(names: dict[str, Any]) -> None:
+    """Start the application, write a user with its adapter, and ask who is signed in."""
+    app, auth, adapter = names["app"], names["auth"], names["adapter"]
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=os.environ["BELGIE_BASE_URL"])
+    async with app.router.lifespan_context(app), client:
+        check("a stranger", (await client.get("/me")).json(), {"detail": "not_authenticated"})
+        async with adapter.db_runtime.session_maker() as db:
+            user = await adapter.create_user(db, "ada@example.org", "Ada", email_verified=True)
+            session = await adapter.create_session(db, user.id, datetime.now(UTC) + timedelta(hours=1))
+        client.cookies.set(auth.session_cookie_name, auth.session_cookie(session))
+        check("the user", (await client.get("/me")).json(), {"email": "ada@example.org"})
+        check("without the scope", (await client.get("/admin")).status_code, 403)
 
 
 def main(readme: Path) -> None:
@@ -65,14 +71,7 @@ def main(readme: Path) -> None:
     check_packages()
     os.environ.update(ENVIRONMENT)
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
-        names = application(readme)
-        with TestClient(names["app"]) as client:
-            check("a stranger", client.get("/me").json(), {"detail": "not_authenticated"})
-            if client.portal is None:
-                sys.exit("the application did not start")
-            cookie = f"{names['auth'].session_cookie_name}={client.portal.call(sign_up, names)}"
-            check("the user", client.get("/me", headers={"Cookie": cookie}).json(), {"email": "ada@example.org"})
-            check("without the scope", client.get("/admin", headers={"Cookie": cookie}).status_code, 403)
+        asyncio.run(use(application(readme)))
 
 
 if __name__ == "__main__":
