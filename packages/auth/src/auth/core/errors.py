@@ -49,6 +49,11 @@ ERRORS: Final[Mapping[str, ErrorCode]] = MappingProxyType(
         "invalid_token_response": ErrorCode(502, "The provider's tokens lack what they must have.", "Try again later."),
         "invalid_id_token": ErrorCode(502, "The provider's id_token is not valid.", "Start again."),
         "invalid_userinfo": ErrorCode(502, "The provider's profile is not valid.", "Try again later."),
+        "provider_token_expired": ErrorCode(
+            403,
+            "The provider's token for this user has expired, and could not be renewed.",
+            "Sign in with the provider again.",
+        ),
         "email_required": ErrorCode(400, "The provider gave no e-mail address.", "Share the address."),
         "invalid_email": ErrorCode(400, "The provider gave a malformed e-mail address.", "Correct it there."),
         "account_not_linked": ErrorCode(

@@ -9,7 +9,7 @@ from pydantic_settings import SettingsConfigDict
 from auth.core.exceptions import OAuthError
 from auth.providers.context import ProviderContext
 from auth.providers.id_token import IdToken
-from auth.providers.oidc import OIDCProvider, OIDCProviderSettings
+from auth.providers.oidc import OIDCProvider, OIDCProviderSettings, Quirks
 from auth.providers.protocols import Profile
 
 _ISSUER: Final = "https://accounts.google.com"
@@ -47,7 +47,7 @@ class GoogleProvider(OIDCProvider):
     """Google as the sign-in flow uses it."""
 
     def __init__(self, settings: GoogleProviderSettings, context: ProviderContext) -> None:
-        super().__init__(settings, context, accepted_issuers=frozenset({_BARE_ISSUER}))
+        super().__init__(settings, context, settings.issuer, Quirks(further_issuers=frozenset({_BARE_ISSUER})))
         self._hosted_domain = settings.hd
 
     def profile(self, token: IdToken, claims: Mapping[str, Any]) -> Profile:

@@ -50,6 +50,7 @@ class IdTokenRules:
         algorithms: the accepted signature algorithms; the token's header chooses among them, never beyond.
         trusted_audiences: what else `aud` may hold.
         issuer_template: an issuer with `{tenantid}` in the place of the token's own `tid` (Microsoft).
+        nonce_required: false for a provider that leaves the nonce out; one that is there must be right all the same.
     """
 
     issuers: frozenset[str]
@@ -57,6 +58,7 @@ class IdTokenRules:
     algorithms: Sequence[str] = ("RS256",)
     trusted_audiences: frozenset[str] = frozenset()
     issuer_template: str | None = None
+    nonce_required: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,18 +93,24 @@ class IdTokenVerifier:
             _refuse("the algorithm is not accepted")
         if not _REFUSED_HEADERS.isdisjoint(header):
             _refuse("the header names a key or an extension of its own")
-        await self._verify_signature(signature, algorithm, header.get("kid"))
+        signers = await self._verify_signature(signature, algorithm, header.get("kid"))
         claims = _parse_claims(signature.payload)
         self._validate(claims, nonce)
+        self._check_signers(signers, claims)
         _check_access_token_hash(claims, algorithm, access_token)
         return IdToken(issuer=claims["iss"], subject=claims["sub"], claims=claims)
 
-    async def _verify_signature(self, signature: jws.CompactSignature, algorithm: str, key_id: object) -> None:
+    async def _verify_signature(
+        self, signature: jws.CompactSignature, algorithm: str, key_id: object
+    ) -> list[Mapping[str, Any]]:
+        """Return the keys by which the signature is."""
         candidates = _candidates(await self._discovery.keys(), algorithm, key_id)
         if not candidates:
             candidates = _candidates(await self._discovery.newer_keys(), algorithm, key_id)
-        if not any(self._matches(signature, key) for key in candidates):
+        signers = [key for key in candidates if self._matches(signature, key)]
+        if not signers:
             _refuse("the signature is not by a key of the issuer")
+        return signers
 
     def _matches(self, signature: jws.CompactSignature, key: Mapping[str, Any]) -> bool:
         try:
@@ -120,9 +128,16 @@ class IdTokenVerifier:
             _refuse("sub is missing, too long or not printable")
         _check_audience(claims, rules.client_id, rules.trusted_audiences)
         self._check_times(claims)
-        found = claims.get("nonce")
-        if not isinstance(found, str) or not equal(found, nonce):
+        if (rules.nonce_required or "nonce" in claims) and not _is_text(claims.get("nonce"), nonce):
             _refuse("nonce is not that of the request")
+
+    def _check_signers(self, signers: Iterable[Mapping[str, Any]], claims: Mapping[str, Any]) -> None:
+        """Hold keys that name an issuer of their own to it, where one key set serves many issuers (Microsoft)."""
+        if self._rules.issuer_template is None:
+            return
+        owners = (key.get("issuer", self._rules.issuer_template) for key in signers)
+        if not any(owner in (claims["iss"], self._rules.issuer_template) for owner in owners):
+            _refuse("the signature is by a key of another issuer")
 
     def _accepted_issuers(self, claims: Mapping[str, Any]) -> frozenset[str]:
         template, tenant = self._rules.issuer_template, claims.get("tid")
@@ -196,8 +211,13 @@ def _check_access_token_hash(claims: Mapping[str, Any], algorithm: str, access_t
         return
     full = hashlib.new(HASHES[algorithm], (access_token or "").encode("utf-8")).digest()
     expected = urlsafe_b64encode(full[: len(full) // 2]).rstrip(b"=").decode("ascii")
-    if not isinstance(found, str) or access_token is None or not equal(found, expected):
+    if access_token is None or not _is_text(found, expected):
         _refuse("at_hash is not that of the access token")
+
+
+def _is_text(found: object, expected: str) -> bool:
+    """Whether a claim is this ASCII text; JSON can hold texts that have no UTF-8 form to compare."""
+    return isinstance(found, str) and found.isascii() and equal(found, expected)
 
 
 def _moment(claims: Mapping[str, Any], name: str) -> float | None:

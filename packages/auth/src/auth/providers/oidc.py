@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, field_validator
+from pydantic import field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from auth.core.exceptions import ConfigurationError, OAuthError
@@ -248,8 +248,10 @@ class OIDCProvider:
     def _authentication(self, metadata: ProviderMetadata) -> ClientAuthentication:
         if self._settings.token_endpoint_auth_method is not None:
             return self._settings.token_endpoint_auth_method
-        listed = metadata.token_endpoint_auth_methods
-        return next((method for method in _SUPPORTED_AUTHENTICATION if method in listed), "client_secret_basic")
+        for method in _SUPPORTED_AUTHENTICATION:
+            if method in metadata.token_endpoint_auth_methods:
+                return method
+        return "client_secret_basic"
 
 
 def check_issuer_url(value: str) -> str:
