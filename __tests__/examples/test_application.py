@@ -47,7 +47,7 @@ def url(issuer: str, database: DatabaseSettings) -> Generator[str]:
 
 @pytest.fixture
 def browser() -> Generator[Browser]:
-    with Browser("Mozilla/5.0 (X11; Linux x86_64) Test/1.0") as opened:
+    with Browser("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0") as opened:
         yield opened
 
 
@@ -68,7 +68,7 @@ def test_a_stranger_sees_a_button_for_the_provider_and_no_account(browser: Brows
 def test_the_page_shows_the_profile_and_this_session(browser: Browser, url: str) -> None:
     page = sign_in(browser, url)
     assert page.url == f"{url}/"
-    for text in ("Ada Lovelace", "ada@example.org", "verified", "admin", "Test/1.0", "127.0.0.1", "this one"):
+    for text in ("Ada Lovelace", "ada@example.org", "verified", "admin", "Firefox on Linux", "127.0.0.1", "this one"):
         assert text in page.text
     assert [*page.forms[0].buttons] == ["Sign out"]
     assert len(page.forms) == 1

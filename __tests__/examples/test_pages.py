@@ -68,5 +68,23 @@ def test_a_session_of_an_unknown_device_is_shown() -> None:
     unknown = pages.Device(id="1", user_agent=None, ip_address=None, since=now, until=now, is_this=False)
     person = pages.Person(name="Ada", email="ada@example.org", email_verified=True, scopes=[])
     text = read(pages.home_page(person, [unknown]).body).text
-    assert "unknown device" in text
+    assert "Unknown device" in text
     assert "unknown address, since 22 Nov 2026, 13:05" in text
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "shown"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/140.0 Safari/537.36 Edg/140.0", "Edge on Windows"),
+        ("Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36", "Chrome on Android"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1", "Safari on iPhone"),
+        ("Laptop", "Laptop"),
+    ],
+)
+def test_a_session_is_shown_as_a_person_would_call_the_device(user_agent: str, shown: str) -> None:
+    now = datetime(2026, 11, 22, 13, 5, tzinfo=UTC)
+    known = pages.Device(id="1", user_agent=user_agent, ip_address=None, since=now, until=now, is_this=True)
+    person = pages.Person(name="Ada", email="ada@example.org", email_verified=True, scopes=[])
+    html = bytes(pages.home_page(person, [known]).body).decode()
+    assert f'<span class="device" title="{user_agent}">{shown}</span>' in html

@@ -104,7 +104,7 @@ _OTHERS: Final = """<form method="post" action="/sessions/others/end">
 <button class="button">Sign out everywhere else</button></form>"""
 
 _SESSION: Final = """<li><div>
-<span class="device" title="{device}">{device}</span>
+<span class="device" title="{user_agent}">{device}</span>
 <span class="soft">{address}, since {since}, until {until}</span>
 </div>{action}</li>"""
 
@@ -115,6 +115,17 @@ _END: Final = """<form method="post" action="/sessions/{id}/end">
 _MESSAGE: Final = """<main class="narrow"><section class="card">
 <h1>{title}</h1><p>{text}</p><p><a class="button" href="/">Back</a></p>
 </section></main>"""
+
+# The first that a browser names is what it is: Chrome also names Safari, and Edge also names Chrome.
+_BROWSERS: Final = {"Edg/": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
+_SYSTEMS: Final = {
+    "Android": "Android",
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Windows": "Windows",
+    "Mac OS X": "macOS",
+    "Linux": "Linux",
+}
 
 _CHIP: Final = '<span class="chip {kind}">{text}</span> '
 _NOTICE: Final = '<p class="notice" role="alert">{text}</p>\n'
@@ -162,10 +173,20 @@ def _profile(person: Person) -> Markup:
     return fill(_PROFILE, initials=initials, name=name, email=person.email, chips=join(chips))
 
 
+def _device_name(user_agent: str | None) -> str:
+    """Return what a person would call the device; what it says of itself where that is not known."""
+    if not user_agent:
+        return "Unknown device"
+    browser = next((name for mark, name in _BROWSERS.items() if mark in user_agent), None)
+    system = next((name for mark, name in _SYSTEMS.items() if mark in user_agent), None)
+    return f"{browser} on {system}" if browser and system else user_agent
+
+
 def _session(device: Device) -> Markup:
     return fill(
         _SESSION,
-        device=device.user_agent or "unknown device",
+        device=_device_name(device.user_agent),
+        user_agent=device.user_agent or "",
         address=device.ip_address or "unknown address",
         since=f"{device.since:%d %b %Y, %H:%M}",
         until=f"{device.until:%d %b %Y}",

@@ -33,8 +33,14 @@ def address(listener: socket.socket) -> str:
 
 
 def make_server(app: FastAPI, *, log_level: str = "info") -> uvicorn.Server:
-    """Return a server that is not started."""
-    return uvicorn.Server(uvicorn.Config(app, lifespan="on", log_level=log_level, server_header=False, ws="none"))
+    """Return a server that is not started.
+
+    It keeps no access log: the addresses of a sign-in hold the provider's code, which has no place in a log.
+    """
+    config = uvicorn.Config(
+        app, access_log=False, lifespan="on", log_level=log_level, proxy_headers=False, server_header=False, ws="none"
+    )
+    return uvicorn.Server(config)
 
 
 @contextmanager
