@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+import traceback
 
 import pytest
 from sqlalchemy import exc, text
@@ -39,6 +40,25 @@ async def test_a_duplicate_is_a_conflict_and_the_session_stays_usable(tables: Da
         await _add(session, 2, "grace@example.com")
     assert SECRET not in str(caught.value)
     assert isinstance(caught.value.__cause__, exc.IntegrityError)
+
+
+async def test_no_traceback_shows_a_value(tables: DatabaseRuntime) -> None:
+    async with tables.session() as session:
+        await _add(session, 1, SECRET)
+        with pytest.raises(ConflictError) as caught:
+            await _add(session, 2, SECRET)
+    said = "".join(traceback.format_exception(caught.value))
+    assert "[SQL: INSERT INTO person" in said
+    assert SECRET not in said
+
+
+async def test_no_traceback_shows_a_value_that_asyncpg_could_not_send(postgres_settings: PostgresSettings) -> None:
+    async with DatabaseRuntime(postgres_settings) as runtime, runtime.session() as session:
+        with pytest.raises(InvalidValueError) as caught, translated():
+            await session.execute(text("SELECT CAST(:x AS INTEGER)"), {"x": f"{SECRET} ("})
+    said = "".join(traceback.format_exception(caught.value))
+    assert "invalid input for query argument $1" in said
+    assert SECRET not in said
 
 
 async def test_a_reference_to_a_missing_row_is_an_adapter_error(tables: DatabaseRuntime) -> None:

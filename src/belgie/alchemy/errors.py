@@ -114,7 +114,7 @@ def forget_values(error: BaseException) -> None:
     """Take the values out of what PostgreSQL and asyncpg say: `Key (email)=(...) already exists`."""
     chain: list[BaseException] = [error]
     for link in chain:
-        if getattr(link, "detail", None) is not None:
+        if isinstance(getattr(link, "detail", None), str):  # SQLAlchemy's own errors have a list of that name
             setattr(link, "detail", None)  # noqa: B010 - of the errors of asyncpg and its adapter
         if link.args and isinstance(link.args[0], str):
             link.args = (_ARGUMENT.sub(r"\1", link.args[0]), *link.args[1:])

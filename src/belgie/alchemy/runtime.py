@@ -8,7 +8,7 @@ import weakref
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from sqlalchemy import MetaData, Pool, event, text
 from sqlalchemy.engine import ExceptionContext
@@ -21,7 +21,7 @@ from belgie.alchemy.sqlite import MemoryAnchor, sqlite_engine
 from proto import UnavailableError
 
 if TYPE_CHECKING:
-    from belgie.alchemy.settings import DatabaseSettings
+    from belgie.alchemy.settings import DatabaseSettings, PostgresSettings, SqliteSettings
 
 _alive: "weakref.WeakSet[DatabaseRuntime]" = weakref.WeakSet()
 
@@ -156,11 +156,13 @@ class DatabaseRuntime:
 
         Raises:
             UnavailableError: It did not answer, or not in time.
+            OSError: The folder of an SQLite file, or a certificate, cannot be found.
         """
         question = "SHOW server_version" if self.settings.type == "postgres" else "SELECT sqlite_version()"
+        engine = self.engine
         start = time.perf_counter()
         with translated():
-            async with asyncio.timeout(timeout), self.engine.connect() as connection:
+            async with asyncio.timeout(timeout), engine.connect() as connection:
                 version = str(await connection.scalar(text(question)))
         return Ping(latency=time.perf_counter() - start, version=version)
 
@@ -229,16 +231,11 @@ class DatabaseRuntime:
         return self.session_maker()
 
     def _make_engine(self) -> AsyncEngine:
-        from belgie.alchemy.settings import PostgresSettings, SqliteSettings  # noqa: PLC0415 - they import this module
-
         settings = self.settings
-        if isinstance(settings, PostgresSettings):
-            engine = postgres_engine(settings)
-        elif isinstance(settings, SqliteSettings):
-            engine = sqlite_engine(settings, self._anchor)
+        if settings.type == "postgres":
+            engine = postgres_engine(cast("PostgresSettings", settings))
         else:
-            msg = f"these settings are of no database that belgie knows: {type(settings).__name__}"
-            raise TypeError(msg)
+            engine = sqlite_engine(cast("SqliteSettings", settings), self._anchor)
         if settings.hide_parameters:
             event.listen(engine.sync_engine, "handle_error", _forget)
         return engine

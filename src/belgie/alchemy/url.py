@@ -3,6 +3,7 @@
 No message here repeats a part of the URL, which may hold the password, save for the names of its parameters.
 """
 
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import unquote
 
@@ -92,20 +93,30 @@ def split_host(text: str) -> tuple[str, int | None]:
     Raises:
         ValueError: The port is no number between 1 and 65535, or the host is empty.
     """
-    if text.startswith("/") or (text.count(":") > 1 and not text.startswith("[")):
-        return text, None
+    if text.startswith("/"):
+        folder, colon, port = text.rpartition(":")
+        return (folder, _port(port)) if colon and port.isdigit() else (text, None)
+    host, port = text, ""
     if text.startswith("["):
         host, closed, port = text[1:].partition("]")
         if not closed or (port and not port.startswith(":")):
             msg = "an IPv6 address in brackets must be written [address] or [address]:port"
             raise ValueError(msg)
         port = port[1:]
-    else:
+    elif text.count(":") == 1:
         host, _, port = text.partition(":")
-    if not host:
-        msg = "a host is empty"
+    if not host or (":" in host and not _is_address(host)):
+        msg = "a host must be a name, an address, or the folder of a Unix socket"
         raise ValueError(msg)
     return host, _port(port) if port else None
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _port(text: str) -> int:
