@@ -75,12 +75,13 @@ class SessionManager[UserT: UserProtocol[Any], SessionT: SessionProtocol]:
     async def get_session(self, db: DBConnection, session_id: UUID) -> SessionT | None:
         """Return the session if it has not ended, extended if that was due; an expired one is removed."""
         session = await self._adapter.get_session(db, session_id)
-        return session if session is not None and await self._keep(db, session) else None
+        return None if session is None else await self._keep(db, session)
 
     async def get_session_and_user(self, db: DBConnection, session_id: UUID) -> tuple[SessionT, UserT] | None:
         """Return the session as `get_session` does, and its user; in one query where the adapter can."""
         found = await self.read_session_and_user(db, session_id)
-        return found if found is not None and await self._keep(db, found[0]) else None
+        session = None if found is None else await self._keep(db, found[0])
+        return None if found is None or session is None else (session, found[1])
 
     async def read_session_and_user(self, db: DBConnection, session_id: UUID) -> tuple[SessionT, UserT] | None:
         """Return the session, ended or not, and its user; nothing is written."""
@@ -98,22 +99,34 @@ class SessionManager[UserT: UserProtocol[Any], SessionT: SessionProtocol]:
         """Remove the sessions that have expired and return how many rows that was."""
         return await self._adapter.delete_expired_sessions(db)
 
-    async def _keep(self, db: DBConnection, session: SessionT) -> bool:
-        """Whether the session goes on: remove it if it is over, extend it if that is due."""
+    async def _keep(self, db: DBConnection, session: SessionT) -> SessionT | None:
+        """Return the session if it goes on: remove it if it is over, extend it if that is due."""
         now = self._clock()
-        expires_at = as_utc(session.expires_at)
-        end = as_utc(session.created_at) + self._absolute_max_age
-        if now >= min(expires_at, end):
+        created_at, expires_at = as_utc(session.created_at), as_utc(session.expires_at)
+        if now >= self._end(created_at, expires_at):
             await self._adapter.delete_session(db, session.id)
-            return False
-        extended = min(now + self._max_age, end)
-        if extended > expires_at and now - (expires_at - self._max_age) >= self._update_age:
-            return await self._extend(db, session, extended)
-        return True
+            return None
+        extended = self._extended(created_at, expires_at, now)
+        return session if extended is None else await self._extend(db, session, extended)
 
-    async def _extend(self, db: DBConnection, session: SessionT, expires_at: datetime) -> bool:
-        if self._extension is not None:
-            # Whoever loses this race loses nothing: a parallel request extended the session just now.
-            await self._extension.extend_session(db, session.id, expires_at, previous=session.expires_at)
-            return True
-        return await self._adapter.update_session(db, session.id, expires_at=expires_at) is not None
+    def goes_on_unchanged(self, created_at: datetime, expires_at: datetime) -> bool:
+        """Whether a session with these times needs no write: it is neither over nor due to be extended."""
+        now = self._clock()
+        return now < self._end(created_at, expires_at) and self._extended(created_at, expires_at, now) is None
+
+    def _end(self, created_at: datetime, expires_at: datetime) -> datetime:
+        return min(expires_at, created_at + self._absolute_max_age)
+
+    def _extended(self, created_at: datetime, expires_at: datetime, now: datetime) -> datetime | None:
+        """Return the new expiry of a session that is due to be extended."""
+        extended = min(now + self._max_age, created_at + self._absolute_max_age)
+        due = extended > expires_at and now - (expires_at - self._max_age) >= self._update_age
+        return extended if due else None
+
+    async def _extend(self, db: DBConnection, session: SessionT, expires_at: datetime) -> SessionT | None:
+        if self._extension is None:
+            return await self._adapter.update_session(db, session.id, expires_at=expires_at)
+        if await self._extension.extend_session(db, session.id, expires_at, previous=session.expires_at):
+            return session
+        # Somebody was first: a parallel request that extended the session just now, or a sign-out that ended it.
+        return await self._adapter.get_session(db, session.id)
