@@ -33,9 +33,9 @@ async def _insert_twice(runtime: DatabaseRuntime) -> None:
 
 
 async def test_nothing_is_connected_before_it_is_needed(runtime: DatabaseRuntime) -> None:
-    assert runtime.engine.pool.checkedin() == 0
+    assert runtime.connections.idle == 0
     await runtime.ping()
-    assert runtime.engine.pool.checkedin() == 1
+    assert runtime.connections.idle == 1
 
 
 async def test_tables_are_created_once_and_dropped(runtime: DatabaseRuntime) -> None:
@@ -55,7 +55,7 @@ async def test_a_session_rolls_back_what_was_not_committed(runtime: DatabaseRunt
         await session.commit()
         await session.execute(insert(notes))
     assert await _count(runtime) == 1
-    assert runtime.engine.pool.checkedout() == 0
+    assert runtime.connections.in_use == 0
 
 
 async def test_a_transaction_commits_at_the_end_or_not_at_all(runtime: DatabaseRuntime) -> None:
@@ -65,7 +65,7 @@ async def test_a_transaction_commits_at_the_end_or_not_at_all(runtime: DatabaseR
     with pytest.raises(exc.IntegrityError):
         await _insert_twice(runtime)
     assert await _count(runtime) == 1
-    assert runtime.engine.pool.checkedout() == 0
+    assert runtime.connections.in_use == 0
 
 
 async def test_objects_stay_readable_after_a_commit(runtime: DatabaseRuntime) -> None:
@@ -117,7 +117,7 @@ async def test_ping_tells_latency_and_version(runtime: DatabaseRuntime) -> None:
     ping = await runtime.ping()
     assert 0 < ping.latency <= time.perf_counter() - start
     assert int(ping.version.split(".")[0]) >= 3
-    assert runtime.engine.pool.checkedout() == 0
+    assert runtime.connections.in_use == 0
 
 
 async def test_ping_of_an_absent_server_is_unavailability_without_an_address(unused_tcp_port: int) -> None:
@@ -147,8 +147,8 @@ async def test_the_lifespan_creates_tables_and_disposes(runtime: DatabaseRuntime
     app = FastAPI(lifespan=partial(runtime.lifespan, create_all=metadata))
     async with app.router.lifespan_context(app):
         assert await _count(runtime) == 0
-        assert runtime.engine.pool.checkedin() > 0
-    assert runtime.engine.pool.checkedin() == 0
+        assert runtime.connections.idle > 0
+    assert runtime.connections.idle == 0
 
 
 async def test_the_lifespan_ends_with_an_error_when_the_database_never_answers(unused_tcp_port: int) -> None:
@@ -162,7 +162,7 @@ async def test_the_lifespan_ends_with_an_error_when_the_database_never_answers(u
 async def test_a_runtime_is_disposed_when_its_block_ends(sqlite_file_settings: SqliteSettings) -> None:
     async with DatabaseRuntime(sqlite_file_settings) as runtime:
         await runtime.ping()
-    assert runtime.engine.pool.checkedin() == 0
+    assert runtime.connections.idle == 0
 
 
 def test_runtime_and_settings_have_a_database_dependency(sqlite_memory_settings: SqliteSettings) -> None:
@@ -202,7 +202,7 @@ runtime = DatabaseSettings.from_url(sys.argv[1]).runtime
 for _ in range(3):
     print(asyncio.run(runtime.ping()).version)
 asyncio.run(runtime.dispose())
-print(runtime.engine.pool.checkedin())
+print(runtime.connections.idle)
 """
 
 
@@ -246,7 +246,7 @@ with asyncio.Runner() as runner:
         os._exit(0)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     runner.run(runtime.ping())
-    print(runtime.engine.pool.checkedin())
+    print(runtime.connections.idle)
     runner.run(runtime.dispose())
 """
 

@@ -211,7 +211,7 @@ async def test_concurrent_transactions_do_not_mix(sqlite: DatabaseRuntime) -> No
 
     await asyncio.gather(*(add(fail=number % 2 == 0) for number in range(40)))
     assert await _value(sqlite) == 20
-    assert sqlite.engine.pool.checkedout() == 0
+    assert sqlite.connections.in_use == 0
 
 
 async def test_a_read_before_a_write_never_fails_for_a_stale_snapshot(sqlite: DatabaseRuntime) -> None:
@@ -335,7 +335,7 @@ async def test_a_plain_write_is_one_statement(sqlite: DatabaseRuntime) -> None:
 async def test_many_first_connections_at_once_all_succeed(sqlite_file_settings: SqliteSettings) -> None:
     async with sqlite_file_settings.runtime as runtime:
         await asyncio.gather(*(runtime.ping() for _ in range(60)))
-        assert runtime.engine.pool.checkedout() == 0
+        assert runtime.connections.in_use == 0
 
 
 async def _lock(path: str, seconds: float) -> subprocess.Popen[str]:
@@ -374,7 +374,7 @@ async def test_a_lock_that_outlasts_busy_timeout_is_unavailability(tmp_path: Pat
         async with runtime.transaction() as session:
             await session.execute(update(counters).values(n=counters.c.n + 1))
         assert await _value(runtime) == 101
-        assert runtime.engine.pool.checkedout() == 0
+        assert runtime.connections.in_use == 0
 
 
 async def test_a_full_disk_is_unavailability_and_nothing_is_half_written(sqlite_file_settings: SqliteSettings) -> None:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, cast
 
-from sqlalchemy import MetaData, Pool, event, text
+from sqlalchemy import MetaData, Pool, QueuePool, event, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
@@ -34,6 +34,14 @@ class Ping:
     """Seconds from the question to the answer, with the time to connect if there was no connection."""
     version: str
     """The server's version, or SQLite's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """How a pool stands, for metrics and tests."""
+
+    in_use: int
+    idle: int
 
 
 class RuntimeSlot:
@@ -117,6 +125,14 @@ class DatabaseRuntime:
                 sync_session_class=NotingSession,
             )
         return maker
+
+    @property
+    def connections(self) -> Connections:
+        """The pool's connections, in use and idle; none of either without a pool."""
+        pool = self.engine.pool
+        if isinstance(pool, QueuePool):
+            return Connections(in_use=pool.checkedout(), idle=pool.checkedin())
+        return Connections(in_use=0, idle=0)
 
     @property
     def replica(self) -> "DatabaseRuntime":
