@@ -1,6 +1,6 @@
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -53,7 +53,7 @@ async def small(database_settings: DatabaseSettings) -> AsyncIterator[DatabaseRu
 
 
 @asynccontextmanager
-async def _served(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+async def _served(app: FastAPI) -> AsyncGenerator[httpx.AsyncClient]:
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", lifespan="off"))
     task = asyncio.create_task(server.serve())
     assert await _until(lambda: server.started)
