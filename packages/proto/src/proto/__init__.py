@@ -11,6 +11,7 @@ from proto.connection import DBConnection
 from proto.database import DatabaseProtocol
 from proto.email import fold_email
 from proto.errors import AdapterError, BelgieError, ConflictError, InvalidValueError, UnavailableError
+from proto.identity import Identity, IdentityProtocol
 from proto.oauth_state import OAuthStateProtocol
 from proto.oauth_state_cleanup import OAuthStateCleanupProtocol
 from proto.session import SessionProtocol
@@ -30,6 +31,8 @@ __all__ = [
     "ConflictError",
     "DBConnection",
     "DatabaseProtocol",
+    "Identity",
+    "IdentityProtocol",
     "InvalidValueError",
     "OAuthStateCleanupProtocol",
     "OAuthStateProtocol",

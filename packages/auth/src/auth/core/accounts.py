@@ -220,7 +220,7 @@ class AccountResolver[
         return fields
 
     def _require_active(self, user: UserT) -> None:
-        if not self._context.is_active(user):
+        if not self._context.allows(user):
             raise OAuthError("account_disabled")
 
 

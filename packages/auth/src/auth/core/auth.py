@@ -28,6 +28,7 @@ from auth.providers.context import ProviderContext, ProviderSettingsProtocol
 from auth.providers.http import ProviderHTTP
 from auth.providers.protocols import ProviderProtocol
 from auth.session.cookie import SessionCookie
+from auth.session.identity_cookie import IdentityCookie
 from auth.session.manager import SessionManager
 from auth.utils.clock import Clock, utc_now
 from auth.utils.urls import parse_origin, split_url
@@ -37,6 +38,7 @@ from proto import (
     AdapterProtocol,
     DatabaseProtocol,
     DBConnection,
+    Identity,
     OAuthStateProtocol,
     SessionProtocol,
     UserProtocol,
@@ -109,10 +111,11 @@ class Auth[
             linking=linking or LinkingPolicy(),
             vault=Vault(settings.secrets),
             clock=clock,
-            is_active=is_active or _always,
+            is_active=is_active,
+            identity_cookie=_identity_cookie(settings, clock),
         )
         self._context = context
-        self._dependencies = Dependencies(context, _database(adapter, db))
+        self._dependencies = Dependencies(context, _database(adapter, db), own_database=db is None)
         # FastAPI reads this instead of the signature of __call__, which cannot know the client's dependency
         self.__signature__ = inspect.Signature(
             [
@@ -149,6 +152,14 @@ class Auth[
     def session(self) -> CookieSecurity[..., SessionT]:
         """The dependency that gives the request's session; 401 if there is none."""
         return self._dependencies.session
+
+    @property
+    def identity(self) -> CookieSecurity[..., Identity]:
+        """The dependency that gives who is calling as a value; faster than `user`, and without a row to change.
+
+        401 if nobody is signed in, 403 if a scope of `Security` is lacking.
+        """
+        return self._dependencies.identity
 
     @property
     def same_origin(self) -> Callable[..., Any]:
@@ -197,7 +208,7 @@ class Auth[
 
     def delete_session_cookie(self, response: Response) -> None:
         """Make `response` take the session cookie back."""
-        self._context.session_cookie.delete(response)
+        self._context.take_cookies(response)
 
     @property
     def session_cookie_name(self) -> str:
@@ -209,10 +220,6 @@ def _parameter(name: str, annotation: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
 
 
-def _always(_user: object) -> bool:
-    return True
-
-
 def _session_id(session: SessionProtocol | UUID) -> UUID:
     return session if isinstance(session, UUID) else session.id
 
@@ -222,6 +229,20 @@ def _database(adapter: object, db: DatabaseProtocol | None) -> DatabaseProtocol:
     if getattr(chosen, "dependency", None) is None:
         raise ConfigurationError("no database: pass db= to Auth (anything with a dependency), or to the adapter")
     return chosen
+
+
+def _identity_cookie(settings: AuthSettings, clock: Clock) -> IdentityCookie | None:
+    if not settings.session.cookie_cache:
+        return None
+    prefix = "__Host-" if settings.cookie.host_prefix else ""
+    return IdentityCookie(
+        name=f"{prefix}{settings.cookie.name}_identity",
+        secrets=settings.secrets,
+        secure=settings.secure_cookies,
+        same_site=settings.cookie.same_site,
+        max_age=settings.session.cookie_cache,
+        clock=clock,
+    )
 
 
 def _session_cookie(settings: AuthSettings) -> SessionCookie:

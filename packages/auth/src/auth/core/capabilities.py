@@ -9,6 +9,7 @@ from proto import (
     AccountUserProtocol,
     AdapterProtocol,
     DBConnection,
+    IdentityProtocol,
     OAuthStateCleanupProtocol,
     SessionProtocol,
     TransactionProtocol,
@@ -27,6 +28,7 @@ class Capabilities[UserT: UserProtocol[Any], AccountT: AccountProtocol, SessionT
     user_accounts: UserAccountsProtocol[AccountT] | None
     state_cleanup: OAuthStateCleanupProtocol | None
     transactions: TransactionProtocol | None
+    identities: IdentityProtocol | None
 
     @classmethod
     def of(cls, adapter: AdapterProtocol[UserT, AccountT, SessionT, Any]) -> "Capabilities[UserT, AccountT, SessionT]":
@@ -44,6 +46,7 @@ class Capabilities[UserT: UserProtocol[Any], AccountT: AccountProtocol, SessionT
             else None,
             state_cleanup=offered if isinstance(offered, OAuthStateCleanupProtocol) else None,
             transactions=offered if isinstance(offered, TransactionProtocol) else None,
+            identities=offered if isinstance(offered, IdentityProtocol) else None,
         )
 
     def transaction(self, db: DBConnection) -> AbstractAsyncContextManager[Any]:

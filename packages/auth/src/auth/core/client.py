@@ -230,7 +230,7 @@ class AuthClient[
         """Look a session up, once in a request."""
         if session_id not in self._found:
             found = await self._context.sessions.get_session_and_user(self.db, session_id)
-            self._found[session_id] = found if found is not None and self._context.is_active(found[1]) else None
+            self._found[session_id] = found if found is not None and self._context.allows(found[1]) else None
         return self._found[session_id]
 
     def _hook_context(self, user: UserT) -> HookContext[UserT]:

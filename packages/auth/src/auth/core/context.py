@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from starlette.responses import Response
+
 from auth.core.capabilities import Capabilities
 from auth.core.exceptions import NotFoundError
 from auth.core.flow import FlowCookies
@@ -13,6 +15,7 @@ from auth.core.origin import OriginPolicy
 from auth.core.settings import AuthSettings
 from auth.providers.protocols import ProviderProtocol
 from auth.session.cookie import SessionCookie
+from auth.session.identity_cookie import IdentityCookie
 from auth.session.manager import SessionManager
 from auth.utils.clock import Clock
 from auth.utils.urls import RedirectPolicy
@@ -55,13 +58,24 @@ class AuthContext[
     hooks: HookRunner
     providers: Mapping[str, RegisteredProvider]
     session_cookie: SessionCookie
+    identity_cookie: IdentityCookie | None
     flow_cookies: FlowCookies
     redirects: RedirectPolicy
     origins: OriginPolicy
     linking: LinkingPolicy
     vault: Vault
     clock: Clock
-    is_active: Callable[[UserT], bool]
+    is_active: Callable[[UserT], bool] | None
+
+    def allows(self, user: UserT) -> bool:
+        """Whether the user may be signed in."""
+        return self.is_active is None or self.is_active(user)
+
+    def take_cookies(self, response: Response) -> None:
+        """Make `response` sign the browser out."""
+        self.session_cookie.delete(response)
+        if self.identity_cookie is not None:
+            self.identity_cookie.delete(response)
 
     def provider(self, provider_id: str) -> RegisteredProvider:
         """Return the provider with this id.

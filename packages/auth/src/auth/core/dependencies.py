@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import Depends
+from fastapi import Depends, Response
 from fastapi.openapi.models import APIKey, APIKeyIn
 from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
@@ -13,10 +13,12 @@ from starlette.requests import HTTPConnection
 from auth.core.client import AuthClient
 from auth.core.context import AuthContext
 from auth.core.edge import http_errors
+from auth.core.identity import Identities
 from proto import (
     AccountProtocol,
     DatabaseProtocol,
     DBConnection,
+    Identity,
     OAuthStateProtocol,
     SessionProtocol,
     UserProtocol,
@@ -53,6 +55,8 @@ class Dependencies[
         self,
         context: AuthContext[UserT, AccountT, SessionT, OAuthStateT],
         database: DatabaseProtocol,
+        *,
+        own_database: bool,
     ) -> None:
         cookie_name = context.session_cookie.name
 
@@ -84,6 +88,25 @@ class Dependencies[
             with http_errors(connection):
                 return await client.get_session(connection)
 
+        identities = Identities(context, database)
+
+        async def identity(
+            connection: HTTPConnection,
+            response: Response,
+            security_scopes: SecurityScopes,
+        ) -> Identity:
+            with http_errors(connection):
+                return await identities.get(security_scopes, connection, response)
+
+        async def identity_of_client(
+            connection: HTTPConnection,
+            response: Response,
+            security_scopes: SecurityScopes,
+            client: Annotated[AuthClient[UserT, AccountT, SessionT, OAuthStateT], Depends(client)],
+        ) -> Identity:
+            with http_errors(connection):
+                return await identities.get(security_scopes, connection, response, client)
+
         async def same_origin(connection: HTTPConnection) -> None:
             with http_errors(connection):
                 context.origins.check(connection)
@@ -102,5 +125,10 @@ class Dependencies[
         self.user = CookieSecurity(user, cookie_name)
         self.optional_user = CookieSecurity(optional_user, cookie_name)
         self.session = CookieSecurity(session, cookie_name)
+        # Without a row to look at, and without a connection of the request: only if nobody has a say in either.
+        alone = own_database and context.capabilities.identities is not None and context.is_active is None
+        self.identity: CookieSecurity[..., Identity] = (
+            CookieSecurity(identity, cookie_name) if alone else CookieSecurity(identity_of_client, cookie_name)
+        )
         self.same_origin = same_origin
         self.fresh = fresh

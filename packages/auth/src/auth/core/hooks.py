@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, cast
 from starlette.requests import HTTPConnection
 
 from auth.core.events import logger
-from auth.core.exceptions import HookError
+from auth.core.exceptions import ConfigurationError, HookError
 from auth.providers.protocols import Profile
 from proto import DBConnection, UnavailableError, UserProtocol
 
@@ -69,15 +69,19 @@ _INSIDE_TRANSACTION: Final = frozenset[HookEvent]({"on_signup", "on_delete"})
 
 
 class HookRunner:
-    """Runs an application's hooks."""
+    """Runs an application's hooks.
+
+    Raises:
+        ConfigurationError: a hook is no function, or one that yields without being a context manager.
+    """
 
     def __init__(self, hooks: Hooks | None = None) -> None:
         chosen = hooks or Hooks()
-        self._hooks: dict[str, tuple[Hook, ...]] = {
-            "on_signup": _as_tuple(chosen.on_signup),
-            "on_signin": _as_tuple(chosen.on_signin),
-            "on_signout": _as_tuple(chosen.on_signout),
-            "on_delete": _as_tuple(chosen.on_delete),
+        self._hooks: dict[HookEvent, tuple[Hook, ...]] = {
+            "on_signup": _as_tuple("on_signup", chosen.on_signup),
+            "on_signin": _as_tuple("on_signin", chosen.on_signin),
+            "on_signout": _as_tuple("on_signout", chosen.on_signout),
+            "on_delete": _as_tuple("on_delete", chosen.on_delete),
         }
 
     @asynccontextmanager
@@ -85,7 +89,8 @@ class HookRunner:
         """Run the hooks of `event` around the block.
 
         Raises:
-            HookError: a hook of `on_signup` or `on_delete` failed. Other hooks' failures are logged.
+            HookError: a hook of `on_signup` or `on_delete` failed. Other hooks' failures are logged. A hook does not
+                keep an error of the block from going on.
         """
         run = self._strictly if event in _INSIDE_TRANSACTION else self._tolerantly
         async with run(event, context):
@@ -107,7 +112,10 @@ class HookRunner:
             if error is from_block or isinstance(error, UnavailableError) or _is_cancelled(error):
                 raise
             _log_failure(event)
-            raise HookError(f"a hook of {event} failed: {type(error).__name__}") from error
+            if from_block is None:
+                raise HookError(f"a hook of {event} failed: {type(error).__name__}") from error
+        if from_block is not None:
+            raise from_block  # whatever a context manager made of it: what failed must not pass for done
 
     @asynccontextmanager
     async def _tolerantly(self, event: HookEvent, context: HookContext[Any]) -> AsyncGenerator[None]:
@@ -116,8 +124,10 @@ class HookRunner:
                 entered = AsyncExitStack()
                 try:
                     await _run(hook, context, entered)
-                except Exception:  # noqa: BLE001  logged, as the event's hooks change nothing
-                    _log_failure(event)
+                except (Exception, asyncio.CancelledError) as error:
+                    if _is_cancelled(error):
+                        raise
+                    _log_failure(event)  # and no more: the event's hooks change nothing
                 stack.push_async_exit(_leave_tolerantly(event, entered))
             yield
 
@@ -136,9 +146,11 @@ def _leave_tolerantly(event: HookEvent, entered: AsyncExitStack) -> Callable[...
     async def leave(*exception_info: Any) -> bool:
         try:
             await entered.__aexit__(*exception_info)
-        except Exception as error:  # noqa: BLE001  logged, as the event's hooks change nothing
+        except (Exception, asyncio.CancelledError) as error:
             if error is not exception_info[1]:
-                _log_failure(event)
+                if _is_cancelled(error):
+                    raise
+                _log_failure(event)  # and no more: the event's hooks change nothing
         return False
 
     return leave
@@ -154,7 +166,17 @@ def _log_failure(event: HookEvent) -> None:
     logger.exception("hook failed", extra={"event": "hook_failed", "hook": event})
 
 
-def _as_tuple(hooks: Hook | Sequence[Hook] | None) -> tuple[Hook, ...]:
+def _as_tuple(event: HookEvent, hooks: Hook | Sequence[Hook] | None) -> tuple[Hook, ...]:
     if hooks is None:
         return ()
-    return (hooks,) if callable(hooks) else tuple(hooks)
+    found = (hooks,) if callable(hooks) else tuple(hooks)
+    for hook in found:
+        if not callable(hook):
+            raise ConfigurationError(f"{event}: expected a function of one HookContext, or several in a list")
+        if any(is_generator(one) for one in (hook, hook.__call__) for is_generator in _GENERATORS):
+            # called, it would do nothing at all, and nobody would notice
+            raise ConfigurationError(f"{event}: a hook that yields needs @contextmanager or @asynccontextmanager")
+    return found
+
+
+_GENERATORS: Final = (inspect.isgeneratorfunction, inspect.isasyncgenfunction)

@@ -50,7 +50,7 @@ def add_session_routes[
             with http_errors(request):
                 await client.sign_out(session_id)
         response = see_other(context.settings.urls.signout_redirect)
-        context.session_cookie.delete(response)
+        context.take_cookies(response)
         return response
 
 
@@ -96,7 +96,7 @@ def add_sessions_routes[
             wanted = _parse_id(session_id)
             await client.revoke_session(user, wanted)
         if wanted == session.id:
-            context.session_cookie.delete(response)
+            context.take_cookies(response)
 
     @router.delete("/sessions", dependencies=own_pages_only)
     async def revoke_other_sessions(

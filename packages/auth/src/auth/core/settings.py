@@ -25,6 +25,8 @@ class SessionSettings(EnvironmentSettings):
         max_age: seconds that a session lives without being used (7 days).
         update_age: seconds between two writes of a session in use, at the least (1 day).
         absolute_max_age: seconds that a session lives however much it is used (30 days).
+        cookie_cache: seconds for which `auth.identity` believes a signed cookie instead of asking the store; 0 is off.
+            For so long, a session that was ended elsewhere still counts, and so do scopes that were taken away.
     """
 
     model_config = SettingsConfigDict(env_prefix="BELGIE_SESSION_")
@@ -32,6 +34,7 @@ class SessionSettings(EnvironmentSettings):
     max_age: int = Field(default=7 * _DAY, gt=0)
     update_age: int = Field(default=_DAY, ge=0)
     absolute_max_age: int = Field(default=30 * _DAY, gt=0)
+    cookie_cache: int = Field(default=0, ge=0, le=3600)
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:

@@ -221,7 +221,7 @@ class SignIn[
     async def _user_to_link(self, db: DBConnection, connection: HTTPConnection) -> UserT:
         session_id = self._context.session_cookie.read(connection)
         found = await self._context.sessions.get_session_and_user(db, session_id) if session_id is not None else None
-        if found is None or not self._context.is_active(found[1]):
+        if found is None or not self._context.allows(found[1]):
             raise InvalidStateError(code="link_session_mismatch")
         return found[1]
 
