@@ -4,13 +4,28 @@ import json
 import re
 from typing import Annotated, Any, Final, cast
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from auth.providers.token_requests import ClientAuthentication
 from auth.utils.env import EnvironmentSettings
 from auth.utils.scopes import parse_scopes
+from auth.utils.urls import split_url
 
+
+def check_base_url(value: str) -> str:
+    """Return `value` without a closing slash if addresses can be made by appending to it.
+
+    Raises:
+        ValueError: it is no absolute URL, or has a query or fragment.
+    """
+    _, rest = split_url(value)
+    if "?" in rest or "#" in rest:
+        raise ValueError("expected a URL without query and fragment")
+    return value.rstrip("/")
+
+
+type BaseURL = Annotated[str, AfterValidator(check_base_url)]
 type ClientSecret = Annotated[SecretStr, Field(min_length=1)]
 
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3

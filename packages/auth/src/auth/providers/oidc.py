@@ -8,7 +8,7 @@ from pydantic import field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from auth.core.exceptions import ConfigurationError, OAuthError
-from auth.providers.client import ClientSettings
+from auth.providers.client import ClientSettings, check_base_url
 from auth.providers.context import ProviderContext
 from auth.providers.discovery import Discovery, ProviderMetadata
 from auth.providers.id_token import HASHES, IdToken, IdTokenRules, IdTokenVerifier
@@ -21,7 +21,6 @@ from auth.providers.token_requests import (
     refresh_tokens,
     request_tokens,
 )
-from auth.utils.urls import split_url
 
 _SUPPORTED_AUTHENTICATION: Final[tuple[ClientAuthentication, ...]] = ("client_secret_basic", "client_secret_post")
 
@@ -72,7 +71,8 @@ class OIDCProviderSettings(OpenIDClientSettings):
     @field_validator("issuer")
     @classmethod
     def _check_issuer(cls, value: str) -> str:
-        return check_issuer_url(value)
+        check_base_url(value)
+        return value
 
     def make_provider(self, context: ProviderContext) -> "OIDCProvider":
         """Return the provider."""
@@ -252,15 +252,3 @@ class OIDCProvider:
             if method in metadata.token_endpoint_auth_methods:
                 return method
         return "client_secret_basic"
-
-
-def check_issuer_url(value: str) -> str:
-    """Return `value` if it can be the base of a provider's addresses.
-
-    Raises:
-        ValueError: it is no absolute URL, or has a query or fragment.
-    """
-    _, rest = split_url(value)
-    if "?" in rest or "#" in rest:
-        raise ValueError("expected an issuer without query and fragment")
-    return value
