@@ -14,7 +14,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +61,16 @@ def _free_port() -> int:
 
 
 class PostgresServer:
-    """A cluster in a folder of its own; `stop()` and `start()` keep its data and its port."""
+    """A cluster in a folder of its own; `stop()` and `start()` keep its data and its port.
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    `primary` is a running server that this one then follows as a hot standby.
+    """
+
+    def __init__(self, folder: Path, *options: str, primary: "PostgresServer | None" = None) -> None:
         self.folder = folder
         self.port = _free_port()
         self._options = (*SERVER_OPTIONS, *options)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[Any] | None = None
         without_root = _without_root()
         if without_root:
             os.chown(folder, without_root["user"], without_root["group"])
@@ -76,8 +80,11 @@ class PostgresServer:
             **without_root,
         }
         self._bin = _binaries(folder, for_another_user=bool(without_root))
-        initdb = [self._bin / "initdb", "-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
-        subprocess.run([*initdb, "--no-sync"], check=True, capture_output=True, **self._common)
+        if primary is None:
+            command = [self._bin / "initdb", "-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
+        else:
+            command = [self._bin / "pg_basebackup", "-D", "data", "-R", "-c", "fast", "-d", primary.dsn]
+        subprocess.run([*command, "--no-sync"], check=True, capture_output=True, **self._common)
 
     @property
     def dsn(self) -> str:
@@ -91,10 +98,10 @@ class PostgresServer:
         pid_file = self.folder / "data" / "postmaster.pid"
         pid_file.unlink(missing_ok=True)
         with log_file.open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, process_group=0, **self._common)
+            process = self._process = subprocess.Popen(command, stdout=log, stderr=log, process_group=0, **self._common)
         deadline = time.monotonic() + START_SECONDS
-        while not (pid_file.exists() and pid_file.read_text().rstrip().endswith("ready")):
-            if self._process.poll() is not None or time.monotonic() > deadline:
+        while not (pid_file.exists() and pid_file.read_text().rstrip().endswith(("ready", "standby"))):
+            if process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise RuntimeError(log_file.read_text())
             time.sleep(0.01)
@@ -113,35 +120,40 @@ class PostgresServer:
             process.wait()
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """The server that all tests share; a test that stops its server makes one of its own."""
+@contextmanager
+def _started(primary: PostgresServer | None = None) -> Generator[PostgresServer]:
     # Not tmp_path_factory: its parent is closed to `nobody`, and a socket's path has at most 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     server = None
     try:
-        server = PostgresServer(folder)
+        server = PostgresServer(folder, primary=primary)
         server.start()
         yield server
     finally:
         if server is not None:
             server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The server that all tests share; a test that stops its server asks for `own_postgres_server`."""
+    with _started() as server:
+        yield server
 
 
 @pytest.fixture
 def own_postgres_server() -> Iterator[PostgresServer]:
     """A started server that the test may stop, start and break."""
-    folder = Path(tempfile.mkdtemp(prefix="pg"))
-    server = None
-    try:
-        server = PostgresServer(folder)
-        server.start()
+    with _started() as server:
         yield server
-    finally:
-        if server is not None:
-            server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def standby_server(own_postgres_server: PostgresServer) -> Iterator[PostgresServer]:
+    """A hot standby that follows `own_postgres_server`."""
+    with _started(own_postgres_server) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
