@@ -1,6 +1,5 @@
 """The adapter that keeps belgie's four models with SQLAlchemy."""
 
-from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 from uuid import UUID
@@ -10,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from belgie.alchemy.requirements import check_model
 from belgie.alchemy.settings import DatabaseRuntime, DatabaseSettings
 from belgie.alchemy.stores.accounts import AccountStore
+from belgie.alchemy.stores.identities import IdentityStore
 from belgie.alchemy.stores.oauth_states import OAuthStateStore
 from belgie.alchemy.stores.sessions import SessionStore
 from belgie.alchemy.stores.users import UserStore
@@ -33,6 +33,7 @@ class AlchemyAdapter[
     AccountStore[UserT, AccountT],
     SessionStore[UserT, SessionT],
     OAuthStateStore[OAuthStateT],
+    IdentityStore[UserT, SessionT],
 ):
     """Keeps users, accounts, sessions and OAuth states in the application's own tables.
 
@@ -70,7 +71,7 @@ class AlchemyAdapter[
             msg = f"purge_batch must be at least 1, got {purge_batch}"
             raise ValueError(msg)
         for role, model in (("user", user), ("account", account), ("session", session), ("oauth_state", oauth_state)):
-            check_model(role, model)
+            check_model(role, model, sqlite=_is_sqlite(db))
         self.user = user
         self.account = account
         self.session = session
@@ -81,27 +82,6 @@ class AlchemyAdapter[
         self._accounts = Table(account, fixed=(*_NOT_FOR_CALLERS, "user_id", "provider", "provider_account_id"))
         self._sessions = Table(session, fixed=(*_NOT_FOR_CALLERS, "user_id"), cut={"user_agent": USER_AGENT_LENGTH})
         self._oauth_states = Table(oauth_state, fixed=_NOT_FOR_CALLERS)
-
-    @property
-    def db_runtime(self) -> DatabaseRuntime:
-        """The runtime that holds the engine of `db`.
-
-        Raises:
-            AttributeError: the adapter was made without `db`.
-        """
-        if self.db is None:
-            msg = "this AlchemyAdapter was made without db=: it has no runtime and no dependency"
-            raise AttributeError(msg)
-        return self.db if isinstance(self.db, DatabaseRuntime) else self.db.runtime
-
-    @property
-    def dependency(self) -> Callable[..., AsyncGenerator[AsyncSession, None]]:
-        """The runtime's FastAPI dependency: one session a request.
-
-        Raises:
-            AttributeError: the adapter was made without `db`.
-        """
-        return self.db_runtime.dependency
 
     def transaction(self, db: DBConnection) -> AbstractAsyncContextManager[AsyncSession]:
         """Group the adapter's calls on `db`: one commit at the end of the outermost block, or nothing is written.
@@ -132,3 +112,8 @@ class AlchemyAdapter[
             any((key.ondelete or "").upper() == "CASCADE" for key in table.column("user_id").foreign_keys)
             for table in (self._accounts, self._sessions)
         )
+
+
+def _is_sqlite(db: DatabaseSettings | DatabaseRuntime | None) -> bool:
+    settings = db.settings if isinstance(db, DatabaseRuntime) else db
+    return settings is not None and settings.type == "sqlite"
