@@ -56,7 +56,8 @@ def test_every_module_is_reachable_through_the_public_names() -> None:
 def test_each_protocol_has_a_file_of_its_own(name: str) -> None:
     assert getattr(proto, name).__module__ == f"proto.{module_of(name)}"
     tree = ast.parse((FOLDER / f"{module_of(name)}.py").read_text())
-    assert [node.name for node in tree.body if isinstance(node, ast.ClassDef)] == [name]
+    classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+    assert [one for one in classes if one in PROTOCOLS] == [name]
 
 
 def test_the_five_protocols_that_every_application_meets_are_there() -> None:
