@@ -53,6 +53,8 @@ class AuthClient[
         self.db = db
         self._context = context
         self._connection = connection
+        # A request is over before its answer is old; a script or a WebSocket would not notice that a session has ended.
+        self._remembers = connection is not None and connection.scope["type"] == "http"
         self._found: dict[UUID, tuple[SessionT, UserT] | None] = {}
 
     async def get_user(self, security_scopes: SecurityScopes, request: HTTPConnection) -> UserT:
@@ -180,17 +182,22 @@ class AuthClient[
     async def rotate_session(self, session: SessionT) -> SessionT:
         """Replace a session by a new one, as is due when the user's rights change; the old cookie is worthless then.
 
-        The caller gives the browser the new one: `auth.set_session_cookie(response, session)`.
+        The caller gives the browser the new one: `auth.set_session_cookie(response, session)`. It begins now, and for
+        `auth.fresh` that is a sign-in: rotate where the user has just proved who they are, or was given a right.
+
+        Raises:
+            AuthenticationError: the session has been ended meanwhile, so there is nothing to replace.
         """
         self._found.clear()
         async with self._context.capabilities.transaction(self.db):
-            await self._context.sessions.delete_session(self.db, session.id)
-            return await self._context.sessions.create_session(
-                self.db,
-                session.user_id,
-                ip_address=session.ip_address,
-                user_agent=session.user_agent,
-            )
+            if await self._context.sessions.delete_session(self.db, session.id):
+                return await self._context.sessions.create_session(
+                    self.db,
+                    session.user_id,
+                    ip_address=session.ip_address,
+                    user_agent=session.user_agent,
+                )
+        raise AuthenticationError("the session to be replaced has ended")
 
     async def list_accounts(self, user: UserT) -> Sequence[AccountT]:
         """Return the user's accounts, the oldest first.
@@ -210,14 +217,17 @@ class AuthClient[
         """
         accounts = self._user_accounts()
         async with self._context.capabilities.transaction(self.db):
-            # a write to the user's row, so that two requests cannot each leave the other's account as the last one
-            await self._context.adapter.update_user(self.db, user.id, email_verified=user.email_verified)
+            # A write to the user's row, so that two requests cannot each leave the other's account as the last one; to
+            # a field that decides nothing, as the value may be a moment old.
+            await self._context.adapter.update_user(self.db, user.id, image=user.image)
             held = [account.provider for account in await accounts.list_accounts(self.db, user.id)]
-            if provider not in held:
-                raise NotFoundError("the user has no account at this provider")
-            if len(held) == 1:
-                raise LastAccountError("the account is the user's only way to sign in")
-            await accounts.delete_account(self.db, user.id, provider)
+            if provider in held and len(held) > 1:
+                await accounts.delete_account(self.db, user.id, provider)
+        # out here, because undoing the transaction would make the caller's rows unreadable
+        if provider not in held:
+            raise NotFoundError("the user has no account at this provider")
+        if len(held) == 1:
+            raise LastAccountError("the account is the user's only way to sign in")
         log_event("unlink", user_id=user.id, provider=provider)
 
     async def _require(self, request: HTTPConnection) -> tuple[SessionT, UserT]:
@@ -228,10 +238,13 @@ class AuthClient[
 
     async def _find(self, session_id: UUID) -> tuple[SessionT, UserT] | None:
         """Look a session up, once in a request."""
-        if session_id not in self._found:
-            found = await self._context.sessions.get_session_and_user(self.db, session_id)
-            self._found[session_id] = found if found is not None and self._context.allows(found[1]) else None
-        return self._found[session_id]
+        if session_id in self._found:
+            return self._found[session_id]
+        found = await self._context.sessions.get_session_and_user(self.db, session_id)
+        allowed = found if found is not None and self._context.allows(found[1]) else None
+        if self._remembers:
+            self._found[session_id] = allowed
+        return allowed
 
     def _hook_context(self, user: UserT) -> HookContext[UserT]:
         return HookContext(user=user, db=self.db, request=self._connection)
