@@ -64,6 +64,14 @@ def test_a_loader_that_cannot_show_code_is_believed(guard: ModuleType, monkeypat
     guard.require("auth")
 
 
+def test_a_folder_without_code_counts_as_missing(guard: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("auth")
+    module.__spec__ = ModuleSpec("auth", None, is_package=True)
+    monkeypatch.setitem(sys.modules, "auth", module)
+    with pytest.raises(ImportError, match="pip install belgie-auth"):
+        guard.require("auth")
+
+
 def test_a_built_in_module_is_foreign(guard: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "proto", sys)
     with pytest.raises(ImportError, match="finds another one: built-in"):
@@ -94,6 +102,7 @@ def test_a_distribution_that_has_written_the_file_is_named(guard: ModuleType, sh
     (records / "RECORD").write_text("proto/__init__.py,,\nother_proto-1.0.dist-info/METADATA,,\n")
     with pytest.raises(ImportError, match="which the distribution 'other-proto' has put there"):
         guard.require("proto")
+    (shadow / "proto" / "other.py").write_text("")
     (records / "RECORD").write_text("proto/other.py,,\nother_proto-1.0.dist-info/METADATA,,\n")
     with pytest.raises(ImportError, match="finds another one"):
         guard.require("proto")
