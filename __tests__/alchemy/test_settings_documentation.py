@@ -9,7 +9,7 @@ from belgie import alchemy
 from belgie.alchemy.options import PostgresOptions, SqliteOptions
 from belgie.alchemy.settings import DatabaseSettings, PostgresSettings, SqliteSettings
 
-ROW = re.compile(r"^\| `BELGIE_DATABASE_(\w+)` \| (?:`(.*?)`|(required)|) \|", re.MULTILINE)
+ROW = re.compile(r"^\| `BELGIE_DATABASE_(\w+)` \| ?(?:`(.*?)`|(required))? ?\|", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
