@@ -51,9 +51,7 @@ class MicrosoftProviderSettings(OpenIDClientSettings):
     def _check_tenants[T: (str, frozenset[str])](cls, value: T) -> T:
         ids = {value} - _WORDS if isinstance(value, str) else value
         if not all(_GUID.fullmatch(one) for one in ids):
-            raise ValueError(
-                "expected a tenant's id, a GUID in lower case; tenant may be common, organizations, consumers"
-            )
+            raise ValueError("expected a GUID in lower case; tenant may be common, organizations or consumers, too")
         return value
 
     def make_provider(self, context: ProviderContext) -> "MicrosoftProvider":
