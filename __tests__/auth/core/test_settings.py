@@ -89,6 +89,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "max_age": 7 * 24 * 3600,
         "update_age": 24 * 3600,
         "absolute_max_age": 30 * 24 * 3600,
+        "cookie_cache": 0,
     }
     assert found.cookie.model_dump() == {
         "name": "belgie_session",

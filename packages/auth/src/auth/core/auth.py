@@ -70,7 +70,8 @@ class Auth[
         clock: what time it is.
 
     Raises:
-        ConfigurationError: there is no database dependency, or a provider's id or settings are not acceptable.
+        ConfigurationError: there is no database dependency, the adapter lacks a method, a provider's id or settings are
+            not acceptable, or a hook is not.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Auth[
         is_active: Callable[[UserT], bool] | None = None,
         clock: Clock = utc_now,
     ) -> None:
+        _check_adapter(adapter)
         self.settings = settings
         self.adapter = adapter
         context = AuthContext[UserT, AccountT, SessionT, OAuthStateT](
@@ -224,6 +226,13 @@ def _session_id(session: SessionProtocol | UUID) -> UUID:
     return session if isinstance(session, UUID) else session.id
 
 
+def _check_adapter(adapter: object) -> None:
+    if not isinstance(adapter, AdapterProtocol):
+        names = (name for name in vars(AdapterProtocol) if not name.startswith("_"))
+        missing = ", ".join(name for name in names if not callable(getattr(adapter, name, None)))
+        raise ConfigurationError(f"the adapter lacks methods of proto.AdapterProtocol: {missing}")
+
+
 def _database(adapter: object, db: DatabaseProtocol | None) -> DatabaseProtocol:
     chosen: Any = adapter if db is None else db
     if getattr(chosen, "dependency", None) is None:
@@ -272,6 +281,10 @@ def _register(
             if isinstance(given, ProviderSettingsProtocol)
             else given
         )
+        if not _is_provider(provider):
+            raise ConfigurationError(
+                f"provider {provider_id!r}: expected its settings, or an auth.providers.ProviderProtocol"
+            )
         redirect_uri = getattr(given, "redirect_uri", None)
         registered[provider_id] = RegisteredProvider(
             id=provider_id,
@@ -281,6 +294,10 @@ def _register(
             answers_by_post=getattr(provider, "answers_by_post", False),
         )
     return registered
+
+
+def _is_provider(value: object) -> bool:
+    return isinstance(value, ProviderProtocol)
 
 
 def _redirect_uri(settings: AuthSettings, provider_id: str, given: str | None) -> str:
