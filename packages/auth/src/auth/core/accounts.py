@@ -12,6 +12,7 @@ from auth.core.context import AuthContext
 from auth.core.exceptions import OAuthError
 from auth.core.hooks import HookContext
 from auth.core.request import client_address, user_agent
+from auth.core.token_store import TokenStore
 from auth.providers.protocols import Profile, TokenSet
 from auth.utils.email import normalize_email
 from proto import (
@@ -23,7 +24,6 @@ from proto import (
     UserProtocol,
 )
 
-_TOKENS: Final = ("access_token", "refresh_token", "id_token")
 _MAXIMUM_ACCOUNT_ID: Final = 255
 
 
@@ -66,6 +66,7 @@ class AccountResolver[
     def __init__(self, context: AuthContext[UserT, AccountT, SessionT, OAuthStateT]) -> None:
         self._context = context
         self._adapter = context.adapter
+        self._tokens = TokenStore(context.settings, context.vault)
 
     async def sign_in(self, db: DBConnection, arrival: Arrival) -> SignedIn[UserT, SessionT]:
         """Find or make the user, and begin a session.
@@ -195,29 +196,13 @@ class AccountResolver[
 
     async def _create_account(self, db: DBConnection, arrival: Arrival, user_id: UUID) -> None:
         account_id = arrival.profile.provider_account_id
-        fields = self._token_fields(arrival)
+        fields = self._tokens.fields(arrival.tokens, arrival.provider_id, account_id)
         await self._adapter.create_account(db, user_id, arrival.provider_id, account_id, **fields)
 
     async def _update_account(self, db: DBConnection, arrival: Arrival, account: AccountT) -> None:
-        fields = {name: value for name, value in self._token_fields(arrival).items() if value is not None}
-        if any(getattr(account, name) != value for name, value in fields.items()):
-            await self._adapter.update_account(db, account.user_id, account.provider, **fields)
-
-    def _token_fields(self, arrival: Arrival) -> dict[str, Any]:
-        """Return what of the tokens is stored: always the granted scope, and the tokens encrypted or not at all."""
-        tokens = arrival.tokens
-        if self._context.settings.provider_tokens == "discard":
-            return {"scope": tokens.scope}
-        fields: dict[str, Any] = {
-            "scope": tokens.scope,
-            "token_type": tokens.token_type,
-            "expires_at": tokens.expires_at,
-        }
-        for name in _TOKENS:
-            token: str | None = getattr(tokens, name)
-            place = (name, arrival.provider_id, arrival.profile.provider_account_id)
-            fields[name] = self._context.vault.encrypt(token, *place) if token is not None else None
-        return fields
+        changes = self._tokens.changes(arrival.tokens, account)
+        if changes:
+            await self._adapter.update_account(db, account.user_id, account.provider, **changes)
 
     def _require_active(self, user: UserT) -> None:
         if not self._context.allows(user):

@@ -19,6 +19,7 @@ from auth.core.exceptions import (
     ReauthenticationError,
 )
 from auth.core.hooks import HookContext
+from auth.core.tokens import AccessTokens
 from auth.utils.clock import as_utc
 from auth.utils.scopes import validate_scopes
 from proto import (
@@ -229,6 +230,19 @@ class AuthClient[
         if len(held) == 1:
             raise LastAccountError("the account is the user's only way to sign in")
         log_event("unlink", user_id=user.id, provider=provider)
+
+    async def access_token(self, user: UserT, provider: str) -> str:
+        """Return an access token of the user for the provider's API, renewed if it has expired.
+
+        If it must be renewed, what the connection holds is committed first, so that nobody waits for the provider with
+        a connection in hand.
+
+        Raises:
+            ConfigurationError: the settings do not keep tokens (`provider_tokens`).
+            NotFoundError: there is no such provider, or the user has no account there.
+            OAuthError: `provider_token_expired` if the user has to sign in there again, or what the renewal met with.
+        """
+        return await AccessTokens(self._context).get(self.db, user.id, provider)
 
     async def _require(self, request: HTTPConnection) -> tuple[SessionT, UserT]:
         found = await self.find(request)

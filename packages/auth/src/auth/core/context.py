@@ -1,7 +1,7 @@
 """The parts of one `Auth`, put together and checked."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.responses import Response
@@ -18,6 +18,7 @@ from auth.session.cookie import SessionCookie
 from auth.session.identity_cookie import IdentityCookie
 from auth.session.manager import SessionManager
 from auth.utils.clock import Clock
+from auth.utils.tasks import KeyedLocks
 from auth.utils.urls import RedirectPolicy
 from auth.utils.vault import Vault
 from proto import AccountProtocol, AdapterProtocol, OAuthStateProtocol, SessionProtocol, UserProtocol
@@ -66,6 +67,7 @@ class AuthContext[
     vault: Vault
     clock: Clock
     is_active: Callable[[UserT], bool] | None
+    renewals: KeyedLocks = field(default_factory=KeyedLocks)
 
     def allows(self, user: UserT) -> bool:
         """Whether the user may be signed in."""

@@ -7,7 +7,7 @@ but `invalid_state`. `complete` asks the provider who it is and begins the sessi
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from auth.core.events import escape, log_event, logger
 from auth.core.exceptions import InvalidStateError, OAuthError
 from auth.core.flow import Flow
 from auth.core.hooks import HookContext
-from auth.providers.protocols import AuthorizationRequest, CodeExchange
+from auth.providers.protocols import AuthorizationRequest, CodeExchange, NameInAnswerProtocol
 from auth.utils.clock import as_utc
 from auth.utils.crypto import code_challenge, generate_code_verifier
 from proto import (
@@ -33,6 +33,8 @@ from proto import (
 type Answer = Mapping[str, Sequence[str]]
 """The parameters of the provider's answer, each with all its values."""
 
+# What the standard calls it, Apple and LinkedIn.
+_DENIED: Final = frozenset({"access_denied", "user_cancelled_authorize", "user_cancelled_login"})
 _CODE: Final = re.compile(r"[\x20-\x7e]{1,4096}")
 
 
@@ -210,9 +212,12 @@ class SignIn[
         tokens = await provider.exchange_code(
             CodeExchange(code=code, code_verifier=claimed.code_verifier, redirect_uri=registered.redirect_uri),
         )
+        profile = await provider.fetch_profile(tokens, nonce=claimed.flow.nonce)
+        if profile.name is None and isinstance(provider, NameInAnswerProtocol):
+            profile = replace(profile, name=provider.name_in_answer(answer))
         return Arrival(
             provider_id=registered.id,
-            profile=await provider.fetch_profile(tokens, nonce=claimed.flow.nonce),
+            profile=profile,
             tokens=tokens,
             connection=connection,
             replaces=self._context.session_cookie.read(connection),
@@ -250,4 +255,4 @@ def _provider_error(answer: Answer, provider_id: str) -> OAuthError:
             "provider_error_description": escape(_single(answer, "error_description") or ""),
         },
     )
-    return OAuthError("access_denied" if text == "access_denied" else "provider_error")
+    return OAuthError("access_denied" if text in _DENIED else "provider_error")
