@@ -1,7 +1,7 @@
 """A small web application with sign-in: what it puts together, and its routes."""
 
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Final, cast
 from uuid import UUID
 
@@ -76,13 +76,7 @@ def create_app(
         hooks=Hooks(on_signup=make_the_first_user_an_admin),
     )
 
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
-        await db_runtime.create_all(Base.metadata)
-        yield
-        await db_runtime.dispose()
-
-    app = FastAPI(title="belgie example", lifespan=lifespan)
+    app = FastAPI(title="belgie example", lifespan=partial(db_runtime.lifespan, create_all=Base.metadata))
     app.include_router(auth.router)
     app.add_exception_handler(HTTPException, _refuse)
     add_routes(app, auth)
