@@ -27,10 +27,15 @@ _UNIQUE: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
 }
 
 
-def check_model(role: str, model: type[Any]) -> None:
+def check_model(role: str, model: type[Any], *, sqlite: bool) -> None:
     """Check the model for `role`: `user`, `account`, `session` or `oauth_state`.
 
     The unique constraints are not a matter of taste: of two sign-ups at the same moment, the database decides.
+
+    Args:
+        role: what the model is for.
+        model: the mapped class.
+        sqlite: whether the database is known to be SQLite, which keeps no time zone.
 
     Raises:
         TypeError: it is no mapped class, or lacks something; the message lists what.
@@ -40,7 +45,7 @@ def check_model(role: str, model: type[Any]) -> None:
     except NoInspectionAvailable as error:
         msg = f"AlchemyAdapter({role}=...) takes a mapped class, got {model!r}"
         raise TypeError(msg) from error
-    if problems := [*_missing(role, columns), *_not_unique(role, columns), *_naive(role, columns)]:
+    if problems := [*_missing(role, columns), *_not_unique(role, columns), *_naive(role, columns, sqlite=sqlite)]:
         msg = f"AlchemyAdapter({role}={model.__name__}): {'; '.join(problems)}"
         raise TypeError(msg)
 
@@ -70,8 +75,9 @@ def _unique_sets(column: Column[Any]) -> Iterable[set[Column[Any]]]:
             yield set(index.columns)
 
 
-def _naive(role: str, columns: Mapping[str, Column[Any]]) -> Iterable[str]:
+def _naive(role: str, columns: Mapping[str, Column[Any]], *, sqlite: bool) -> Iterable[str]:
     for name in _FIELDS[role]:
         kind = columns[name].type if name in columns else None
-        if isinstance(kind, DateTime) and not kind.timezone:
-            yield f"{name} holds no time zone: use belgie.alchemy.DateTimeUTC as its type"
+        if isinstance(kind, DateTime) and (sqlite or not kind.timezone):
+            where = " on SQLite" if kind.timezone else ""
+            yield f"{name} holds no time zone{where}: use belgie.alchemy.DateTimeUTC as its type"

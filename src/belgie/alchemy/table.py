@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from sqlalchemy import (
     Column,
@@ -22,13 +22,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, Mapper
 
 from belgie.alchemy.fields import Field
+from belgie.alchemy.freshness import refilled
 from belgie.alchemy.transaction import guarded, session_of
 
-__all__ = ["FRESH", "Table", "mapped_columns", "read", "write"]
-
-# A row that the session holds already gets the values that the database has now: what is decided by them, such as
-# whether a session has expired or which scopes a user has, must not be decided by an older copy.
-FRESH: Final[dict[str, Any]] = {"populate_existing": True}
+__all__ = ["Table", "mapped_columns", "read", "write"]
 
 
 def mapped_columns(model: type[Any]) -> dict[str, Column[Any]]:
@@ -65,6 +62,7 @@ class Table[RowT]:
     ) -> None:
         self.model = model
         columns = mapped_columns(model)
+        self.columns = frozenset(inspect(model).columns.keys())
         self._fields = {
             name: Field.of(f"{model.__name__}.{name}", column, cut=cut.get(name), convert=convert.get(name))
             for name, column in columns.items()
@@ -137,7 +135,7 @@ class Table[RowT]:
         if (statement := self._selects.get(names)) is None:
             statement = self._selects[names] = select(self.model).where(*self.conditions(names))
         async with guarded(session):
-            return (await read(session, statement, parameters)).unique().scalar_one_or_none()
+            return (await read(session, statement, parameters, self)).unique().scalar_one_or_none()
 
     async def update(self, db: object, changes: Mapping[str, Any], **where: Any) -> RowT | None:
         """Change the row with these values in one statement and return it."""
@@ -150,10 +148,10 @@ class Table[RowT]:
                 .where(*self.conditions(where))
                 .values({self.column(name): bindparam(f"to_{name}") for name in changes})
                 .returning(self.model)
-                .execution_options(synchronize_session=False, **FRESH)
+                .execution_options(synchronize_session=False)
             )
         async with guarded(session, commit=True):
-            return (await write(session, statement, parameters)).scalar_one_or_none()
+            return (await write(session, statement, parameters, self)).unique().scalar_one_or_none()
 
     async def delete(self, db: object, **where: Any) -> int:
         """Delete the rows with these values in one statement and return how many there were."""
@@ -202,18 +200,31 @@ class Table[RowT]:
         return statement.execution_options(synchronize_session=False)
 
 
-async def read(session: AsyncSession, statement: Executable, parameters: Mapping[str, Any]) -> Result[*tuple[Any, ...]]:
-    """Run a SELECT whose rows have the database's values, save where that would lose a change not yet written."""
-    lossy = not session.autoflush and session.dirty
-    return await session.execute(statement, parameters, execution_options={} if lossy else FRESH)
+async def read(
+    session: AsyncSession,
+    statement: Executable,
+    parameters: Mapping[str, Any],
+    *tables: Table[Any],
+) -> Result[*tuple[Any, ...]]:
+    """Run a SELECT; rows of `tables` that the session holds get the values that the database has now."""
+    if session.autoflush:
+        await _flush(session)
+    with refilled(session, {table.model: table.columns for table in tables}):
+        return await session.execute(statement, parameters)
 
 
 async def write(
     session: AsyncSession,
     statement: Executable,
     parameters: Mapping[str, Any],
+    *tables: Table[Any],
 ) -> CursorResult[*tuple[Any, ...]]:
-    """Run an UPDATE or DELETE after the changes that the session still holds, as `autoflush` would."""
-    if not session.autoflush:
+    """Run an UPDATE or DELETE after the changes that the session still holds, whether or not it flushes by itself."""
+    await _flush(session)
+    with refilled(session, {table.model: table.columns for table in tables}):
+        return cast("CursorResult[*tuple[Any, ...]]", await session.execute(statement, parameters))
+
+
+async def _flush(session: AsyncSession) -> None:
+    if session.new or session.dirty or session.deleted:
         await session.flush()
-    return cast("CursorResult[*tuple[Any, ...]]", await session.execute(statement, parameters))

@@ -4,11 +4,11 @@ Whether a block is open is kept on the session, because one adapter serves many 
 """
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
 
 from belgie.alchemy.errors import forget_values, translate
@@ -119,7 +119,9 @@ async def _undo(session: AsyncSession, block: _Block | None) -> None:
         if block.undone:
             return
         block.undone = True
-    await session.rollback()
+    # Where the connection is lost, so is what was written; the error that led here says more than this one's.
+    with suppress(SQLAlchemyError):
+        await session.rollback()
 
 
 def _forget_values(error: BaseException) -> None:

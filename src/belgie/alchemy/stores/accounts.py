@@ -56,7 +56,8 @@ class AccountStore[UserT: UserProtocol[Any], AccountT: AccountProtocol]:
         session = session_of(db)
         parameters = self._accounts.sought({"provider": provider, "provider_account_id": provider_account_id})
         async with guarded(session):
-            row = (await read(session, self._account_and_user, parameters)).unique().one_or_none()
+            found = await read(session, self._account_and_user, parameters, self._accounts, self._users)
+            row = found.unique().one_or_none()
         return None if row is None else (row[0], row[1])
 
     async def get_account_by_user_and_provider(
@@ -73,7 +74,8 @@ class AccountStore[UserT: UserProtocol[Any], AccountT: AccountProtocol]:
         session = session_of(db)
         parameters = self._accounts.sought({"user_id": user_id})
         async with guarded(session):
-            return (await read(session, self._accounts_of_user, parameters)).unique().scalars().all()
+            found = await read(session, self._accounts_of_user, parameters, self._accounts)
+            return found.unique().scalars().all()
 
     async def update_account(self, db: DBConnection, user_id: UUID, provider: str, **tokens: Any) -> AccountT | None:
         """Change the stored tokens of an account, or the application's own fields, and return it.

@@ -51,7 +51,8 @@ class SessionStore[UserT: UserProtocol[Any], SessionT: SessionProtocol]:
         session = session_of(db)
         parameters = self._sessions.sought({"id": session_id})
         async with guarded(session):
-            row = (await read(session, self._session_and_user, parameters)).unique().one_or_none()
+            found = await read(session, self._session_and_user, parameters, self._sessions, self._users)
+            row = found.unique().one_or_none()
         return None if row is None else (row[0], row[1])
 
     async def list_sessions(self, db: DBConnection, user_id: UUID) -> Sequence[SessionT]:
@@ -59,7 +60,8 @@ class SessionStore[UserT: UserProtocol[Any], SessionT: SessionProtocol]:
         session = session_of(db)
         parameters = self._sessions.sought({"user_id": user_id}) | {"now": datetime.now(UTC)}
         async with guarded(session):
-            return (await read(session, self._sessions_of_user, parameters)).unique().scalars().all()
+            found = await read(session, self._sessions_of_user, parameters, self._sessions)
+            return found.unique().scalars().all()
 
     async def update_session(self, db: DBConnection, session_id: UUID, **updates: Any) -> SessionT | None:
         """Change fields of a session and return it; never brings back one that was deleted meanwhile.
