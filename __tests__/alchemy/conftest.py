@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -164,8 +164,32 @@ class StatementLog:
                 event.remove(engine, name, listener)
 
 
+@dataclass(frozen=True)
+class Rows:
+    """One row of each model, committed."""
+
+    user: Any
+    account: Any
+    session: Any
+    state: Any
+
+
 @pytest.fixture
-def statement_log(adapter: AlchemyAdapter[Any, Any, Any, Any]) -> Iterator[StatementLog]:
-    """What reaches the adapter's database during the test; clear it by making assertions on slices."""
+async def rows(adapter: AlchemyAdapter[Any, Any, Any, Any]) -> Rows:
+    """A user `ada@example.com` with the account `("op", "subject")`, a session, and the state `state`."""
+    soon = now() + timedelta(hours=1)
+    async with adapter.db_runtime.session_maker() as db:
+        user = await adapter.create_user(db, "ada@example.com", name="Ada")
+        return Rows(
+            user=user,
+            account=await adapter.create_account(db, user.id, "op", "subject", access_token="first"),
+            session=await adapter.create_session(db, user.id, soon, "192.0.2.1", "browser"),
+            state=await adapter.create_oauth_state(db, "state", soon, "verifier", "/after"),
+        )
+
+
+@pytest.fixture
+def statement_log(adapter: AlchemyAdapter[Any, Any, Any, Any], rows: Rows) -> Iterator[StatementLog]:
+    """What reaches the adapter's database once `rows` are there."""
     with StatementLog().on(adapter.db_runtime.engine.sync_engine) as log:
         yield log
