@@ -21,7 +21,9 @@ from auth.utils.crypto import ValueSigner, digest, generate_token, keyed_digest
 type FlowPurpose = Literal["signin", "link"]
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
-_CONTENT: Final = re.compile(r"(?P<purpose>signin|link)\.(?P<started>[0-9]{1,12})\.(?P<binder>[A-Za-z0-9_-]{43})")
+_CONTENT: Final = re.compile(
+    r"(?P<purpose>signin|link)\.(?P<started>[0-9]{1,12})\.(?P<binder>[A-Za-z0-9_-]{43})(?:\.(?P<session>[0-9a-f]{32}))?"
+)
 _NAME_CHARACTERS: Final = 16
 _NAME_END: Final = re.compile(r"[A-Za-z0-9_-]{16}")
 _MAXIMUM_OPEN: Final = 10
@@ -36,12 +38,15 @@ class Flow:
         state: the `state` parameter.
         binder: what ties it to the browser.
         started: when it began, in seconds since 1970.
+        session_id: the browser's session when it began, for a provider that answers by POST: browsers send the flow's
+            cookie with that, but not the session's. It is a name, and opens nothing.
     """
 
     purpose: FlowPurpose
     state: str = field(repr=False)
     binder: str = field(repr=False)
     started: int
+    session_id: UUID | None = None
 
     @property
     def nonce(self) -> str:
@@ -64,13 +69,14 @@ class FlowCookies:
         self._clock = clock
         self._signer = ValueSigner(settings.secrets, "flow")
 
-    def open(self, purpose: FlowPurpose) -> Flow:
+    def open(self, purpose: FlowPurpose, session_id: UUID | None = None) -> Flow:
         """Return a new flow."""
         return Flow(
             purpose=purpose,
             state=generate_token(),
             binder=generate_token(),
             started=int(self._clock().timestamp()),
+            session_id=session_id,
         )
 
     def read(self, connection: HTTPConnection, state: str) -> Flow | None:
@@ -91,7 +97,8 @@ class FlowCookies:
         """
         for name in self._surplus(connection):
             self._write(response, name, "", 0, cross_site=cross_site)
-        value = self._signer.sign(f"{flow.purpose}.{flow.started}.{flow.binder}")
+        session = f".{flow.session_id.hex}" if flow.session_id is not None else ""
+        value = self._signer.sign(f"{flow.purpose}.{flow.started}.{flow.binder}{session}")
         self._write(response, self._name(flow.state), value, self._max_age, cross_site=cross_site)
 
     def delete(self, response: Response, flow: Flow, *, cross_site: bool) -> None:
@@ -107,7 +114,13 @@ class FlowCookies:
         if match is None:
             return None
         purpose: FlowPurpose = "link" if match["purpose"] == "link" else "signin"
-        return Flow(purpose=purpose, state=state, binder=match["binder"], started=int(match["started"]))
+        return Flow(
+            purpose=purpose,
+            state=state,
+            binder=match["binder"],
+            started=int(match["started"]),
+            session_id=UUID(match["session"]) if match["session"] else None,
+        )
 
     def _surplus(self, connection: HTTPConnection) -> list[str]:
         """Return the names of the oldest flow cookies beyond nine; what is not ours counts as oldest."""

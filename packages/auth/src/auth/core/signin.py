@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 from starlette.requests import HTTPConnection
 
@@ -55,6 +56,7 @@ class Claimed[UserT: UserProtocol[Any]]:
     code_verifier: str = field(repr=False)
     redirect_url: str | None
     link_to: UserT | None = field(repr=False)
+    session_id: UUID | None
 
 
 class SignIn[
@@ -77,6 +79,7 @@ class SignIn[
         *,
         redirect_url: str | None = None,
         link_to: UserT | None = None,
+        session_id: UUID | None = None,
     ) -> Started:
         """Open a flow.
 
@@ -85,6 +88,7 @@ class SignIn[
             provider_id: which provider to ask.
             redirect_url: where to go when it is done; None for the settings' default.
             link_to: the user who gets the account, if this is not to sign in.
+            session_id: the browser's session, if the provider's answer will come without its cookie.
 
         Raises:
             NotFoundError: `unknown_provider`.
@@ -92,7 +96,7 @@ class SignIn[
         """
         registered = self._context.provider(provider_id)
         self.check_redirect(redirect_url)
-        flow = self._context.flow_cookies.open("signin" if link_to is None else "link")
+        flow = self._context.flow_cookies.open("signin" if link_to is None else "link", session_id)
         verifier = generate_code_verifier()
         # the provider first: no connection waits for it, and no row is left if it does not answer
         url = await registered.provider.authorization_url(
@@ -140,7 +144,10 @@ class SignIn[
         flow = self._context.flow_cookies.read(connection, _single(answer, "state") or "")
         if flow is None:
             raise InvalidStateError
-        link_to = await self._user_to_link(db, connection) if flow.purpose == "link" else None
+        session_id = self._context.session_cookie.read(connection)
+        if session_id is None and registered.answers_by_post:
+            session_id = flow.session_id
+        link_to = await self._user_to_link(db, session_id) if flow.purpose == "link" else None
         key = flow.stored_state(provider_id, link_to.id if link_to is not None else None)
         stored = await self._context.adapter.get_oauth_state(db, key)
         if stored is None or not await self._context.adapter.delete_oauth_state(db, key):
@@ -153,6 +160,7 @@ class SignIn[
             code_verifier=stored.code_verifier or "",
             redirect_url=stored.redirect_url,
             link_to=link_to,
+            session_id=session_id,
         )
 
     async def complete(
@@ -220,11 +228,10 @@ class SignIn[
             profile=profile,
             tokens=tokens,
             connection=connection,
-            replaces=self._context.session_cookie.read(connection),
+            replaces=claimed.session_id,
         )
 
-    async def _user_to_link(self, db: DBConnection, connection: HTTPConnection) -> UserT:
-        session_id = self._context.session_cookie.read(connection)
+    async def _user_to_link(self, db: DBConnection, session_id: UUID | None) -> UserT:
         found = await self._context.sessions.get_session_and_user(db, session_id) if session_id is not None else None
         if found is None or not self._context.allows(found[1]):
             raise InvalidStateError(code="link_session_mismatch")

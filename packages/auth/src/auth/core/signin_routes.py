@@ -37,8 +37,11 @@ class SignInAnswers[
             registered = self._context.provider(provider)
             redirect_url = _redirect_url(request)
             self._signin.check_redirect(redirect_url)
+        session_id = self._context.session_cookie.read(request) if registered.answers_by_post else None
         try:
-            started = await self._signin.start(db, provider, redirect_url=redirect_url, link_to=link_to)
+            started = await self._signin.start(
+                db, provider, redirect_url=redirect_url, link_to=link_to, session_id=session_id
+            )
         except BelgieError as error:
             return self._failed(error, provider)
         response = see_other(started.url)
