@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import Column, Integer, MetaData, Table, exc, func, insert, inspect, select
+from sqlalchemy import Column, Integer, MetaData, QueuePool, Table, exc, func, insert, inspect, select
+from sqlalchemy.util import greenlet_spawn
 
 from belgie.alchemy.settings import DatabaseRuntime, DatabaseSettings, PostgresSettings, SqliteSettings
 from proto import DatabaseProtocol, UnavailableError
@@ -227,6 +228,19 @@ def test_a_second_running_event_loop_gets_a_clear_error(postgres_settings: Postg
         await runtime.dispose()
 
     asyncio.run(main())
+
+
+async def test_connections_that_are_forgotten_stay_open_for_the_parent(database_settings: DatabaseSettings) -> None:
+    async with DatabaseRuntime(database_settings) as runtime:
+        await runtime.ping()
+        engine, left = runtime.engine, runtime.engine.pool
+        assert isinstance(left, QueuePool)
+        runtime.forget_connections()
+        assert runtime.connections.idle == 0
+        await runtime.ping()
+        assert runtime.engine is engine
+        assert left.checkedin() == runtime.connections.idle == 1
+        await greenlet_spawn(left.dispose)
 
 
 FORK = """

@@ -2,6 +2,7 @@ import asyncio
 import sqlite3
 import traceback
 
+import asyncpg
 import pytest
 from sqlalchemy import exc, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -117,6 +118,23 @@ async def test_a_connection_that_the_server_ended_is_unavailability(postgres_set
             await session.execute(text("SELECT 1"))
 
 
+async def test_a_table_that_changes_under_a_prepared_statement_is_unavailability(
+    postgres_settings: PostgresSettings,
+) -> None:
+    async with DatabaseRuntime(postgres_settings) as runtime, runtime.session() as session:
+        async with runtime.transaction() as other:
+            await other.execute(text("CREATE TABLE shape (n INTEGER)"))
+        for _ in range(2):
+            await session.execute(text("SELECT * FROM shape"))
+            await session.rollback()
+        async with runtime.transaction() as other:
+            await other.execute(text("ALTER TABLE shape ALTER n TYPE TEXT"))
+        with pytest.raises(UnavailableError), translated():
+            await session.execute(text("SELECT * FROM shape"))
+        await session.rollback()
+        await session.execute(text("SELECT * FROM shape"))
+
+
 async def test_a_serialization_failure_is_unavailability(postgres_settings: PostgresSettings) -> None:
     async with DatabaseRuntime(postgres_settings) as runtime, runtime.session() as one, runtime.session() as two:
         await one.execute(text("CREATE TABLE counter (n INTEGER)"))
@@ -137,6 +155,8 @@ async def test_a_serialization_failure_is_unavailability(postgres_settings: Post
         (exc.TimeoutError(), UnavailableError),
         (TimeoutError(), UnavailableError),
         (ConnectionRefusedError(), UnavailableError),
+        (asyncpg.InterfaceError("connection is closed"), UnavailableError),
+        (asyncpg.TargetServerAttributeNotMatched(), UnavailableError),
         (exc.DBAPIError("SELECT 1", {}, Exception(), connection_invalidated=True), UnavailableError),
         (exc.StatementError("", "", {}, InvalidValueError("no")), InvalidValueError),
     ],
@@ -145,7 +165,17 @@ def test_an_error_outside_the_drivers_is_translated_by_its_kind(error: Exception
     assert type(translate(error)) is meaning
 
 
-@pytest.mark.parametrize("error", [ValueError(), asyncio.CancelledError(), exc.InvalidRequestError(), KeyError("x")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError(),
+        asyncio.CancelledError(),
+        exc.InvalidRequestError(),
+        KeyError("x"),
+        asyncpg.InterfaceError("another operation is in progress"),
+        sqlite3.ProgrammingError("misuse"),
+    ],
+)
 def test_what_is_no_answer_of_the_database_is_not_translated(error: BaseException) -> None:
     assert translate(error) is None
 

@@ -214,6 +214,16 @@ async def test_concurrent_transactions_do_not_mix(sqlite: DatabaseRuntime) -> No
     assert sqlite.connections.in_use == 0
 
 
+async def test_two_hundred_writers_all_get_their_turn(sqlite: DatabaseRuntime) -> None:
+    async def add() -> None:
+        async with sqlite.transaction() as session:
+            await session.execute(update(counters).values(n=counters.c.n + 1))
+
+    await asyncio.gather(*(add() for _ in range(200)))
+    assert await _value(sqlite) == 200
+    assert sqlite.connections.in_use == 0
+
+
 async def test_a_read_before_a_write_never_fails_for_a_stale_snapshot(sqlite: DatabaseRuntime) -> None:
     async def add() -> None:
         async with sqlite.transaction() as session:
@@ -264,6 +274,8 @@ async def test_a_reader_of_a_file_does_not_wait_for_a_writer(sqlite_file_setting
         "WITH more AS (SELECT 1 AS by) UPDATE counters SET n = n + (SELECT by FROM more)",
         "  with more as (select 1 as by) insert into counters (n) select by from more",
         "CREATE TABLE others (id INTEGER)",
+        "/* why */ -- and how\n CREATE TABLE others (id INTEGER)",
+        "-- why\nWITH more AS (SELECT 1 AS by) DELETE FROM counters WHERE n < (SELECT by FROM more)",
         "DROP TABLE counters",
         "ALTER TABLE counters ADD COLUMN m INTEGER",
         "INSERT INTO counters (n) VALUES (1)",

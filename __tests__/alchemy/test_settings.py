@@ -317,6 +317,7 @@ def test_equal_settings_are_equal_whether_or_not_an_engine_was_made() -> None:
     assert one.engine is not two.engine
     assert one == two
     assert hash(one) == hash(two)
+    assert hash(one._slot) == hash(two._slot)
     assert one == DatabaseSettings(type="sqlite", database=":memory:")
 
 

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from sqlalchemy import event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction, UOWTransaction
 
@@ -118,7 +118,7 @@ async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
 async def _close(session: AsyncSession) -> None:
     try:
         await session.close()
-    except (SQLAlchemyError, OSError) as error:
+    except (DBAPIError, OSError) as error:
         # The connection is lost, and with it what was not committed: there is nothing left to undo.
         _logger.warning("a database connection was lost while it was given back: %s", type(error).__name__)
         await session.invalidate()

@@ -8,6 +8,7 @@ import re
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
+from ssl import SSLCertVerificationError
 
 from sqlalchemy import exc
 
@@ -122,6 +123,13 @@ def forget_values(error: BaseException) -> None:
         chain += [found for found in following if found is not None and found not in chain]
 
 
+def is_hopeless(error: UnavailableError) -> bool:
+    """Tell whether waiting will not help: the server refused the password, or its certificate is not accepted."""
+    cause = error.__cause__ or error
+    states = (str(getattr(found, "sqlstate", "")) for found in _origins(cause))
+    return isinstance(cause, SSLCertVerificationError) or any(state.startswith("28") for state in states)
+
+
 def _origins(error: BaseException) -> tuple[BaseException, ...]:
     """Return what SQLAlchemy wrapped and the driver's own error below that, or else the error itself."""
     wrapped = error.orig if isinstance(error, exc.StatementError) else None
@@ -135,7 +143,7 @@ def _translate_driver(error: BaseException) -> AdapterError | None:
         return error
     state = getattr(error, "sqlstate", None)
     if isinstance(state, str):
-        return _translate_postgres(state)
+        return _translate_postgres(state) or _translate_asyncpg(error)
     if isinstance(error, sqlite3.Error):
         return _translate_sqlite(error)
     if isinstance(error, UnicodeError):
@@ -173,10 +181,8 @@ def _translate_sqlite(error: sqlite3.Error) -> AdapterError | None:
 
 
 def _translate_asyncpg(error: BaseException) -> AdapterError | None:
-    """Map what asyncpg decides by itself, without an SQLSTATE."""
+    """Map what asyncpg decides by itself, or tells apart better than the SQLSTATE does."""
     names = {kind.__name__ for kind in type(error).__mro__ if kind.__module__.startswith("asyncpg.")}
-    if "DataError" in names:
-        return InvalidValueError(_INVALID)
     # Other interface errors are mistakes in the program, such as one session used by two tasks at once.
     lost = "InterfaceError" in names and "closed" in str(error)
     if lost or names & {"InternalClientError", "InvalidCachedStatementError"}:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any, Literal, TypedDict
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 type SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 type PoolMode = Literal["queue", "null", "pgbouncer"]
@@ -56,7 +56,7 @@ class PostgresFields(DatabaseOptions, total=False):
     application_name: str
     search_path: str | None
     options: str | None
-    replica: Mapping[str, Any] | Any
+    replica: BaseModel | Mapping[str, Any] | str | SecretStr | None
 
 
 class PostgresOptions(PostgresFields, total=False):

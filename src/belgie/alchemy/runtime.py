@@ -15,7 +15,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from belgie.alchemy.dependency import NotingSession, SessionDependency
-from belgie.alchemy.errors import forget_values, translated
+from belgie.alchemy.errors import forget_values, is_hopeless, translated
 from belgie.alchemy.postgres import postgres_engine
 from belgie.alchemy.sqlite import MemoryAnchor, sqlite_engine
 from proto import UnavailableError
@@ -189,15 +189,15 @@ class DatabaseRuntime:
             timeout: Seconds after which to give up.
 
         Raises:
-            UnavailableError: It did not answer in time; the cause is the last try's.
+            UnavailableError: It did not answer in time, or refused who asks; the cause is the last try's.
         """
         deadline = time.monotonic() + timeout
         pause = 0.05
         while True:
             try:
                 return await self.ping(max(deadline - time.monotonic(), 0.01))
-            except UnavailableError:
-                if time.monotonic() + pause >= deadline:
+            except UnavailableError as error:
+                if is_hopeless(error) or time.monotonic() + pause >= deadline:
                     raise
             await asyncio.sleep(pause)
             pause = min(pause * 2, 1.0)

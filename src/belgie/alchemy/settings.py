@@ -219,16 +219,6 @@ class DatabaseSettings(BaseSettings, frozen=True):  # pyright: ignore[reportGene
             found.setdefault("password", "")
         return found
 
-    @model_validator(mode="after")
-    def _agree(self) -> Self:
-        refusals = list(self._contradictions())
-        if refusals:
-            raise refuse(type(self).__name__, refusals)
-        return self
-
-    def _contradictions(self) -> Generator[Refusal]:
-        yield from ()
-
 
 class PostgresSettings(DatabaseSettings, frozen=True):
     """A PostgreSQL database, reached through asyncpg."""
@@ -289,6 +279,12 @@ class PostgresSettings(DatabaseSettings, frozen=True):
         """The complete settings of the replica, if there is one: the primary's with what is different."""
         return None if self.replica is None else self.model_copy(update=self.replica.changes())
 
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if refusals := list(self._contradictions()):
+            raise refuse(type(self).__name__, refusals)
+        return self
+
     def _contradictions(self) -> Generator[Refusal]:
         if self.password.get_secret_value() and self.password_file:
             yield ("password_file",), "contradiction", "Give password or password_file, not both"
@@ -337,6 +333,12 @@ class SqliteSettings(DatabaseSettings, frozen=True):
     def __init__(self, **values: Unpack[SqliteOptions]) -> None:
         """Read the settings; raises as `DatabaseSettings` does."""
         super().__init__(**values)
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if refusals := list(self._contradictions()):
+            raise refuse(type(self).__name__, refusals)
+        return self
 
     def _contradictions(self) -> Generator[Refusal]:
         if self.database.startswith("file:") and "mode=memory" in self.database and "cache=shared" not in self.database:

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from belgie.alchemy.settings import SqliteSettings
 
 # sqlite3 begins a transaction by itself before INSERT, UPDATE, DELETE and REPLACE, but not before these.
-_BEGINS = re.compile(r"[\s(]*(SAVEPOINT|CREATE|ALTER|DROP|REINDEX|ANALYZE)\b", re.IGNORECASE)
-_WITH = re.compile(r"[\s(]*WITH\b", re.IGNORECASE)
+_BEFORE = r"(?:[\s(]|--[^\n]*\n|/\*.*?\*/)*"
+_BEGINS = re.compile(_BEFORE + r"(?:SAVEPOINT|CREATE|ALTER|DROP|REINDEX|ANALYZE)\b", re.IGNORECASE | re.DOTALL)
+_WITH = re.compile(_BEFORE + r"WITH\b", re.IGNORECASE | re.DOTALL)
 _WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
 
 
