@@ -1,5 +1,6 @@
 """A server on loopback that answers as a test tells it to, in the shapes that providers document."""
 
+import asyncio
 import base64
 import json
 import urllib.parse
@@ -8,11 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from __tests__.auth.hostile.keys import SigningKey, compact, rsa_key
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from __tests__.auth.hostile.keys import SigningKey, compact, rsa_key
 from auth.providers import AuthorizationRequest, CodeExchange, Profile, ProviderProtocol
 
 NONCE = "the-nonce-of-the-flow"
@@ -50,7 +51,10 @@ class Seen:
 
 
 type Body = bytes | Mapping[str, Any] | list[Any]
-type Reply = tuple[int, Body] | Callable[[Seen], tuple[int, Body]]
+type Fixed = tuple[int, Body] | tuple[int, Body, float]
+"""Status, body, and seconds of silence before them."""
+
+type Reply = Fixed | Callable[[Seen], Fixed]
 
 
 @dataclass
@@ -115,7 +119,8 @@ class FakeProvider:
         )
         self.seen.append(seen)
         reply = self.replies.get(seen.path, (404, {"message": "Not Found"}))
-        status, content = reply if isinstance(reply, tuple) else reply(seen)
+        status, content, *delay = reply if isinstance(reply, tuple) else reply(seen)
+        await asyncio.sleep(sum(delay))
         raw = content if isinstance(content, bytes) else json.dumps(content).encode()
         await Response(raw, status, media_type="application/json")(scope, receive, send)
 
