@@ -1,13 +1,11 @@
 """Optional: who is calling, as a value."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 from uuid import UUID
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class Identity(NamedTuple):
     """Who is calling, and by which session: a value that belongs to no database session.
 
     Attributes:
@@ -21,12 +19,16 @@ class Identity:
     """
 
     user_id: UUID
-    email: str = field(repr=False)
+    email: str
     email_verified: bool
     scopes: tuple[str, ...]
     session_id: UUID
     created_at: datetime
     expires_at: datetime
+
+    def __repr__(self) -> str:
+        """Show who it is by id; the address stays out of logs."""
+        return f"Identity(user_id={self.user_id}, session_id={self.session_id}, scopes={self.scopes})"
 
 
 @runtime_checkable

@@ -46,7 +46,7 @@ class Arrival:
     replaces: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: generic ones break on Python 3.12
 class SignedIn[UserT: UserProtocol[Any], SessionT: SessionProtocol]:
     """A finished sign-in."""
 

@@ -19,7 +19,7 @@ from proto import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: generic ones break on Python 3.12
 class Capabilities[UserT: UserProtocol[Any], AccountT: AccountProtocol, SessionT: SessionProtocol]:
     """The adapter once more, under each optional protocol that it implements; None where it does not."""
 

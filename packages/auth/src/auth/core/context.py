@@ -43,7 +43,7 @@ class RegisteredProvider:
     answers_by_post: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: generic ones break on Python 3.12
 class AuthContext[
     UserT: UserProtocol[Any],
     AccountT: AccountProtocol,

@@ -7,6 +7,7 @@ from uuid import UUID
 from auth.core.exceptions import BelgieError
 
 logger: Final = logging.getLogger("auth")
+logger.addHandler(logging.NullHandler())  # without one, Python prints warnings to an application's standard error
 
 _MAXIMUM_TEXT: Final = 200
 

@@ -22,7 +22,7 @@ from proto import DBConnection, UnavailableError, UserProtocol
 type HookEvent = Literal["on_signup", "on_signin", "on_signout", "on_delete"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: generic ones break on Python 3.12
 class HookContext[UserT: UserProtocol[Any]]:
     """What a hook is told.
 

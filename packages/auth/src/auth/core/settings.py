@@ -3,13 +3,14 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, cast
+from typing import Any, Final, Literal, Self, cast
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from auth.utils.crypto import MINIMUM_SECRET_BYTES, SECRET_COMMAND
 from auth.utils.env import EnvironmentSettings
+from auth.utils.secret_fields import SeveralSecrets
 from auth.utils.urls import Origin, RedirectPolicy, parse_origin, split_url
 
 _DAY: Final = 24 * 3600
@@ -123,8 +124,8 @@ class AuthSettings(EnvironmentSettings):
 
     model_config = SettingsConfigDict(env_prefix="BELGIE_")
 
-    secret: Annotated[tuple[SecretStr, ...], NoDecode]
-    base_url: str
+    secret: SeveralSecrets = Field(default=...)
+    base_url: str = Field(default=...)
     session: SessionSettings = Field(default_factory=SessionSettings)
     cookie: CookieSettings = Field(default_factory=CookieSettings)
     urls: URLSettings = Field(default_factory=URLSettings)

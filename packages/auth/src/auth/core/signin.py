@@ -47,7 +47,7 @@ class Started:
     url: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: generic ones break on Python 3.12
 class Claimed[UserT: UserProtocol[Any]]:
     """A flow that was taken out of the store, for this one answer."""
 

@@ -21,6 +21,7 @@ from auth.providers.protocols import Profile
 from auth.providers.signed_secret import SignedSecret, import_private_key
 from auth.providers.token_requests import ClientAuthentication
 from auth.utils.json import parse_json
+from auth.utils.secret_fields import Secret
 
 
 class AppleProviderSettings(OIDCProviderSettings):
@@ -39,9 +40,9 @@ class AppleProviderSettings(OIDCProviderSettings):
     scopes: Annotated[tuple[str, ...], NoDecode] = ("openid", "email", "name")
     token_endpoint_auth_method: ClientAuthentication | None = "client_secret_post"  # noqa: S105  a method, no secret
     label: str | None = "Apple"
-    team_id: str = Field(min_length=1)
-    key_id: str = Field(min_length=1)
-    private_key: SecretStr
+    team_id: str = Field(default=..., min_length=1)
+    key_id: str = Field(default=..., min_length=1)
+    private_key: Secret = Field(default=...)
 
     @field_validator("private_key")
     @classmethod

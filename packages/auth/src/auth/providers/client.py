@@ -4,12 +4,13 @@ import json
 import re
 from typing import Annotated, Any, Final, cast
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, field_validator
 from pydantic_settings import NoDecode
 
 from auth.providers.token_requests import ClientAuthentication
 from auth.utils.env import EnvironmentSettings
 from auth.utils.scopes import parse_scopes
+from auth.utils.secret_fields import NO_SECRET, OptionalSecret
 from auth.utils.urls import split_url
 
 
@@ -26,7 +27,6 @@ def check_base_url(value: str) -> str:
 
 
 type BaseURL = Annotated[str, AfterValidator(check_base_url)]
-type ClientSecret = Annotated[SecretStr, Field(min_length=1)]
 
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
 _RESERVED: Final = frozenset(
@@ -59,8 +59,8 @@ class ClientSettings(EnvironmentSettings):
         label: the name on a sign-in button; None for the provider's id.
     """
 
-    client_id: str = Field(min_length=1)
-    client_secret: ClientSecret | None = None
+    client_id: str = Field(default=..., min_length=1)
+    client_secret: OptionalSecret = Field(default=NO_SECRET)
     scopes: Annotated[tuple[str, ...], NoDecode] = ()
     redirect_uri: str | None = None
     token_endpoint_auth_method: ClientAuthentication | None = None

@@ -12,11 +12,12 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from auth.providers.client import BaseURL, ClientSecret, ClientSettings
+from auth.providers.client import BaseURL, ClientSettings
 from auth.providers.context import ProviderContext
 from auth.providers.oauth2 import Endpoints, OAuth2Provider
 from auth.providers.profile import clean_name, clean_subject, clean_text
 from auth.providers.protocols import Profile
+from auth.utils.secret_fields import OptionalSecret
 
 _PICTURES: Final = "https://cdn.discordapp.com/avatars"
 _SNOWFLAKE: Final = re.compile(r"[0-9]{1,20}")
@@ -32,7 +33,7 @@ class DiscordProviderSettings(ClientSettings):
 
     model_config = SettingsConfigDict(env_prefix="BELGIE_DISCORD_")
 
-    client_secret: ClientSecret | None = Field(...)
+    client_secret: OptionalSecret = Field(default=...)
     scopes: Annotated[tuple[str, ...], NoDecode] = ("identify", "email")
     label: str | None = "Discord"
     base_url: BaseURL = "https://discord.com"

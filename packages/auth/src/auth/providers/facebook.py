@@ -12,11 +12,12 @@ from typing import Annotated, Any
 from pydantic import Field
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from auth.providers.client import BaseURL, ClientSecret, ClientSettings
+from auth.providers.client import BaseURL, ClientSettings
 from auth.providers.context import ProviderContext
 from auth.providers.oauth2 import Endpoints, OAuth2Provider
 from auth.providers.profile import clean_image, clean_name, clean_subject, clean_text
 from auth.providers.protocols import Profile
+from auth.utils.secret_fields import OptionalSecret
 
 
 class FacebookProviderSettings(ClientSettings):
@@ -30,7 +31,7 @@ class FacebookProviderSettings(ClientSettings):
 
     model_config = SettingsConfigDict(env_prefix="BELGIE_FACEBOOK_")
 
-    client_secret: ClientSecret | None = Field(...)
+    client_secret: OptionalSecret = Field(default=...)
     scopes: Annotated[tuple[str, ...], NoDecode] = ("email", "public_profile")
     label: str | None = "Facebook"
     api_version: str = Field(default="v23.0", pattern=r"^v[0-9]{1,3}\.[0-9]{1,2}$")

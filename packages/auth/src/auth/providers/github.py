@@ -12,11 +12,12 @@ from pydantic import Field
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from auth.core.exceptions import OAuthError
-from auth.providers.client import BaseURL, ClientSecret, ClientSettings
+from auth.providers.client import BaseURL, ClientSettings
 from auth.providers.context import ProviderContext
 from auth.providers.oauth2 import Endpoints, OAuth2Provider, expect_object
 from auth.providers.profile import clean_image, clean_name, clean_subject, clean_text
 from auth.providers.protocols import Profile, TokenSet
+from auth.utils.secret_fields import OptionalSecret
 
 _GITHUB: Final = "https://github.com"
 _API: Final = "https://api.github.com"
@@ -34,7 +35,7 @@ class GitHubProviderSettings(ClientSettings):
 
     model_config = SettingsConfigDict(env_prefix="BELGIE_GITHUB_")
 
-    client_secret: ClientSecret | None = Field(...)
+    client_secret: OptionalSecret = Field(default=...)
     scopes: Annotated[tuple[str, ...], NoDecode] = ("read:user", "user:email")
     label: str | None = "GitHub"
     base_url: BaseURL = _GITHUB

@@ -6,9 +6,10 @@ Source: https://docs.gitlab.com/integration/openid_connect_provider/. The issuer
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from auth.providers.client import BaseURL, ClientSecret
+from auth.providers.client import BaseURL
 from auth.providers.context import ProviderContext
 from auth.providers.oidc import OIDCProvider, OpenIDClientSettings
+from auth.utils.secret_fields import OptionalSecret
 
 
 class GitLabProviderSettings(OpenIDClientSettings):
@@ -20,7 +21,7 @@ class GitLabProviderSettings(OpenIDClientSettings):
 
     model_config = SettingsConfigDict(env_prefix="BELGIE_GITLAB_")
 
-    client_secret: ClientSecret | None = Field(...)
+    client_secret: OptionalSecret = Field(default=...)
     label: str | None = "GitLab"
     base_url: BaseURL = "https://gitlab.com"
 

@@ -13,12 +13,12 @@ from typing import Any, Final
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from auth.providers.client import ClientSecret
 from auth.providers.context import ProviderContext
 from auth.providers.id_token import IdToken
 from auth.providers.oidc import OIDCProvider, OIDCProviderSettings, Quirks
 from auth.providers.protocols import Profile
 from auth.providers.token_requests import ClientAuthentication
+from auth.utils.secret_fields import OptionalSecret
 
 _QUIRKS: Final = Quirks(ignores_nonce=True, refuses_code_verifier=True)
 
@@ -28,7 +28,7 @@ class LinkedInProviderSettings(OIDCProviderSettings):
 
     model_config = SettingsConfigDict(env_prefix="BELGIE_LINKEDIN_")
 
-    client_secret: ClientSecret | None = Field(...)
+    client_secret: OptionalSecret = Field(default=...)
     issuer: str = "https://www.linkedin.com/oauth"
     token_endpoint_auth_method: ClientAuthentication | None = "client_secret_post"  # noqa: S105  a method, no secret
     label: str | None = "LinkedIn"

@@ -56,9 +56,9 @@ class OAuth2ProviderSettings(ClientSettings):
 
     model_config = SettingsConfigDict(env_prefix="BELGIE_OAUTH2_")
 
-    authorization_endpoint: str
-    token_endpoint: str
-    userinfo_endpoint: str
+    authorization_endpoint: str = Field(default=...)
+    token_endpoint: str = Field(default=...)
+    userinfo_endpoint: str = Field(default=...)
     issuer: str | None = None
     scope_separator: str = Field(default=" ", pattern=r"^[ ,]$")
     subject_claim: str = "sub"

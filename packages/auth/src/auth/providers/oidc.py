@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from auth.core.exceptions import ConfigurationError, OAuthError
@@ -66,7 +66,7 @@ class OIDCProviderSettings(OpenIDClientSettings):
 
     model_config = SettingsConfigDict(env_prefix="BELGIE_OIDC_")
 
-    issuer: str
+    issuer: str = Field(default=...)
 
     @field_validator("issuer")
     @classmethod
