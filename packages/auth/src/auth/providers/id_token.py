@@ -1,7 +1,6 @@
 """The one place where an id_token is believed (OpenID Connect Core 1.0, section 3.1.3.7)."""
 
 import hashlib
-from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,7 @@ from joserfc.jwk import import_key
 from auth.core.exceptions import OAuthError
 from auth.providers.discovery import Discovery
 from auth.utils.clock import Clock
-from auth.utils.crypto import equal
+from auth.utils.crypto import base64url, equal
 from auth.utils.json import parse_json
 
 #: Algorithms with a public key, and the hash that `at_hash` uses with each. `none` and HMAC can never be chosen.
@@ -210,7 +209,7 @@ def _check_access_token_hash(claims: Mapping[str, Any], algorithm: str, access_t
     if found is None and "at_hash" not in claims:
         return
     full = hashlib.new(HASHES[algorithm], (access_token or "").encode("utf-8")).digest()
-    expected = urlsafe_b64encode(full[: len(full) // 2]).rstrip(b"=").decode("ascii")
+    expected = base64url(full[: len(full) // 2])
     if access_token is None or not _is_text(found, expected):
         _refuse("at_hash is not that of the access token")
 

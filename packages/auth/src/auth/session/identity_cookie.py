@@ -1,6 +1,5 @@
 """The cookie cache: who is calling, signed, for a short while."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -12,7 +11,7 @@ from starlette.responses import Response
 
 from auth.session.cookie import cookie_values
 from auth.utils.clock import Clock
-from auth.utils.crypto import ValueSigner
+from auth.utils.crypto import ValueSigner, base64url, from_base64url
 from proto import Identity
 
 _MAXIMUM_VALUE: Final = 3800  # with name and attributes, browsers keep 4096 bytes (RFC 6265, section 6.1)
@@ -59,14 +58,14 @@ class IdentityCookie:
         if content is None:
             return None
         # the signature says that it is ours, so it can be read
-        until, identity = _CONTENT.validate_json(urlsafe_b64decode(content))
+        until, identity = _CONTENT.validate_json(from_base64url(content))
         believed = identity.session_id == session_id and self._clock() < min(until, identity.expires_at)
         return identity if believed else None
 
     def set(self, response: Response, identity: Identity) -> None:
         """Let `response` give the browser the cookie; not if it would be too large for one."""
         content = self._clock() + timedelta(seconds=self._max_age), identity
-        value = self._signer.sign(urlsafe_b64encode(_CONTENT.dump_json(content)).decode("ascii"))
+        value = self._signer.sign(base64url(_CONTENT.dump_json(content)))
         if len(value) <= _MAXIMUM_VALUE:
             self._write(response, value, self._max_age)
 

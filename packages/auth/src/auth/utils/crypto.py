@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from typing import Final
 
@@ -31,7 +31,7 @@ def generate_code_verifier() -> str:
 
 def code_challenge(verifier: str) -> str:
     """Return the S256 code challenge of `verifier` (RFC 7636, section 4.2)."""
-    return _base64url(hashlib.sha256(verifier.encode("ascii")).digest())
+    return base64url(hashlib.sha256(verifier.encode("ascii")).digest())
 
 
 def digest(purpose: str, *parts: str) -> str:
@@ -44,13 +44,13 @@ def digest(purpose: str, *parts: str) -> str:
     for part in (purpose, *parts):
         data = part.encode("utf-8")
         hashed.update(len(data).to_bytes(8, "big") + data)
-    return _base64url(hashed.digest())
+    return base64url(hashed.digest())
 
 
 def keyed_digest(key: str, purpose: str, *parts: str) -> str:
     """Return HMAC-SHA256 under `key` over `purpose` and `parts` as 43 URL-safe characters."""
     message = digest(purpose, *parts).encode("ascii")
-    return _base64url(hmac.new(key.encode("utf-8"), message, hashlib.sha256).digest())
+    return base64url(hmac.new(key.encode("utf-8"), message, hashlib.sha256).digest())
 
 
 def equal(left: str, right: str) -> bool:
@@ -91,5 +91,15 @@ class ValueSigner:
         return value if _SIGNATURE.fullmatch(signed.rpartition(".")[2]) else None
 
 
-def _base64url(data: bytes) -> str:
+def base64url(data: bytes) -> str:
+    """Return `data` in base64url without padding (RFC 7515, section 2)."""
     return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def from_base64url(text: str) -> bytes:
+    """Return the data of a base64url text without padding.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
