@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator
 
 import pytest
-
 from __tests__.auth.hostile.clock import Clock
 from __tests__.auth.hostile.world import World
 from __tests__.auth.providers.fake import FakeProvider
+
 from auth.core.settings import HTTPSettings
 from auth.providers import ProviderContext, ProviderHTTP
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from __tests__.auth.hostile.keys import SigningKey, compact, rsa_key
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from __tests__.auth.hostile.keys import SigningKey, compact, rsa_key
 from auth.providers import AuthorizationRequest, CodeExchange, Profile, ProviderProtocol
 
 NONCE = "the-nonce-of-the-flow"

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from fastapi import FastAPI
-
 from __tests__.auth.fixtures.dictionaries import DictAdapter, DictUser, NoDatabase
 from __tests__.auth.fixtures.serving import base_url, listening_socket, serving
 from __tests__.auth.hostile.clock import Clock
 from __tests__.auth.hostile.jar import Jar
 from __tests__.auth.providers.fake import query_of
+from fastapi import FastAPI
+
 from auth import Auth, AuthSettings
 from auth.providers import ProviderProtocol, ProviderSettingsProtocol
 

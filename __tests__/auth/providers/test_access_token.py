@@ -10,20 +10,20 @@ from typing import Annotated, Any, cast
 
 import httpx
 import pytest
-from fastapi import Depends, FastAPI
-
 from __tests__.auth.fixtures.dictionaries import DictAdapter, NoConnection
 from __tests__.auth.fixtures.serving import base_url, listening_socket, serving
 from __tests__.auth.fixtures.stores import Store
 from __tests__.auth.hostile.clock import Clock
 from __tests__.auth.hostile.waiting import until
 from __tests__.auth.providers.fake import FakeProvider, Fixed, Seen
+from examples.alchemy.auth_models import Account, OAuthState, Session, User
+from fastapi import Depends, FastAPI
+
 from auth import Auth, AuthClient, AuthSettings, ConfigurationError, NotFoundError, OAuthError
 from auth.providers import AuthorizationRequest, CodeExchange, OAuth2ProviderSettings, Profile, TokenSet
 from auth.utils.vault import Vault
 from belgie.alchemy import AlchemyAdapter, Base, DatabaseRuntime
 from belgie.alchemy.settings import PostgresSettings
-from examples.alchemy.auth_models import Account, OAuthState, Session, User
 
 OLD, NEW = ("an old secret of the application, long enough", "a new secret of the application, long enough")
 TOKENS = ("access_token", "refresh_token", "id_token")

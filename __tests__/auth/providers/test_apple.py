@@ -6,14 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from __tests__.auth.hostile.clock import Clock
+from __tests__.auth.providers.fake import EXCHANGE, NONCE, REQUEST, FakeProvider, profile_from, query_of
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from joserfc import jwt
 from joserfc.jwk import ECKey
 from pydantic import ValidationError
 
-from __tests__.auth.hostile.clock import Clock
-from __tests__.auth.providers.fake import EXCHANGE, NONCE, REQUEST, FakeProvider, profile_from, query_of
 from auth import OAuthError
 from auth.providers import AppleProviderSettings, NameInAnswerProtocol, Profile, ProviderContext, ProviderProtocol
 

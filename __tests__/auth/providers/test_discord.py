@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-
 from __tests__.auth.providers.fake import EXCHANGE, REQUEST, FakeProvider, profile_from, query_of
+
 from auth import OAuthError
 from auth.providers import DiscordProviderSettings, Profile, ProviderContext, ProviderProtocol
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+from __tests__.auth.providers.fake import CALLBACK, EXCHANGE, REQUEST, FakeProvider, profile_from, query_of
 from pydantic import ValidationError
 
-from __tests__.auth.providers.fake import CALLBACK, EXCHANGE, REQUEST, FakeProvider, profile_from, query_of
 from auth import OAuthError
 from auth.providers import FacebookProviderSettings, Profile, ProviderContext, ProviderProtocol
 

@@ -3,8 +3,6 @@
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
-
 from __tests__.auth.providers.fake import (
     CALLBACK,
     EXCHANGE,
@@ -15,6 +13,8 @@ from __tests__.auth.providers.fake import (
     profile_from,
     query_of,
 )
+from pydantic import ValidationError
+
 from auth import ConfigurationError, OAuthError
 from auth.providers import GitHubProviderSettings, Profile, ProviderContext, ProviderHTTP, ProviderProtocol
 

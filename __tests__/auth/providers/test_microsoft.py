@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
-
 from __tests__.auth.hostile.keys import rsa_key
 from __tests__.auth.providers.fake import EXCHANGE, NONCE, REQUEST, FakeProvider, profile_from, query_of
+from pydantic import ValidationError
+
 from auth import OAuthError
 from auth.providers import MicrosoftProviderSettings, Profile, ProviderContext, ProviderProtocol
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from __tests__.auth.providers.fake import EXCHANGE, REQUEST, FakeProvider, profile_from, query_of
 from pydantic import ValidationError
 
-from __tests__.auth.providers.fake import EXCHANGE, REQUEST, FakeProvider, profile_from, query_of
 from auth import ConfigurationError, OAuthError
 from auth.providers import OAuth2ProviderSettings, Profile, ProviderContext
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-
 from __tests__.auth.hostile.clock import Clock
 from __tests__.auth.providers.fake import FakeProvider
+
 from auth import OAuthError
 from auth.providers import (
     GoogleProviderSettings,

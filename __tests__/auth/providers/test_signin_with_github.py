@@ -7,10 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
-
 from __tests__.auth.hostile.clock import Clock
 from __tests__.auth.providers.fake import FakeProvider, query_of
 from __tests__.auth.providers.site import Site, running
+
 from auth.providers import GitHubProviderSettings
 
 PRIMARY = {"email": "octocat@github.example", "verified": True, "primary": True, "visibility": "private"}
