@@ -3,7 +3,7 @@ import ssl
 import struct
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,56 @@ async def test_an_exhausted_pool_is_unavailability_and_recovers(postgres_setting
             await one.close()
             await three.execute(text("SELECT 1"))
         assert runtime.connections.in_use == 0
+
+
+async def test_who_waits_longest_gets_the_next_connection(postgres_settings: PostgresSettings) -> None:
+    settings = _changed(postgres_settings, pool_size=1, max_overflow=0)
+    served: list[int] = []
+    async with settings.runtime as runtime:
+
+        async def use(number: int) -> None:
+            for turn in range(3):
+                async with runtime.session() as session:
+                    await session.execute(text("SELECT 1"))
+                served.append(number + 10 * turn)
+
+        await asyncio.gather(*(use(number) for number in range(4)))
+    assert served == [0, 1, 2, 3, 10, 11, 12, 13, 20, 21, 22, 23]
+
+
+async def test_a_wait_that_is_cancelled_or_a_connection_that_fails_takes_no_turn(
+    postgres_settings: PostgresSettings,
+) -> None:
+    settings = _changed(postgres_settings, pool_size=1, max_overflow=0, pool_timeout=5)
+    async with settings.runtime as runtime:
+        for _ in range(3):
+            async with runtime.session() as session:
+                await session.execute(text("SELECT 1"))
+                waiting = asyncio.create_task(runtime.ping())
+                await asyncio.sleep(0.02)
+                waiting.cancel()
+                await asyncio.wait([waiting])
+        async with runtime.session() as session:
+            connection = await session.connection()
+            await connection.invalidate()
+        async with runtime.engine.connect() as connection:
+            (await connection.get_raw_connection()).detach()
+        await asyncio.gather(*(runtime.ping() for _ in range(5)))
+        absent = _changed(postgres_settings, database="absent", pool_size=1, max_overflow=0, pool_timeout=1)
+        for _ in range(3):
+            with pytest.raises(UnavailableError) as caught:
+                await absent.runtime.ping()
+            assert not isinstance(caught.value.__cause__, exc.TimeoutError)
+
+
+async def test_an_unlimited_pool_never_waits(postgres_settings: PostgresSettings) -> None:
+    async with _changed(postgres_settings, pool_size=1, max_overflow=-1).runtime as runtime:
+        async with AsyncExitStack() as stack:
+            for _ in range(4):
+                session = await stack.enter_async_context(runtime.session())
+                await session.execute(text("SELECT 1"))
+            assert runtime.connections.in_use == 4
+        await runtime.ping()
 
 
 async def test_two_hundred_tasks_share_five_connections(postgres_settings: PostgresSettings) -> None:
