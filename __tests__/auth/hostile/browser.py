@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
+
 from __tests__.auth.hostile.clock import Clock
 from __tests__.auth.hostile.jar import Cookie, Jar
 from __tests__.auth.hostile.provider import USER_HEADER

@@ -2,6 +2,8 @@
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 _FORMATTER = logging.Formatter("%(name)s %(levelname)s %(message)s")
@@ -41,3 +43,23 @@ class Records(logging.Handler):
 
     def clear(self) -> None:
         self.lines.clear()
+
+
+#: Loggers that their libraries close, or make late.
+_CLOSED = ("sqlalchemy", "sqlalchemy.engine", "sqlalchemy.pool", "aiosqlite", "asyncpg", "httpx", "httpcore")
+
+
+@contextmanager
+def every_logger_at_debug() -> Iterator[None]:
+    """Open the root logger and every logger with a level of its own; the old levels come back."""
+    known = [logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
+    closed = {logging.root, *(logging.getLogger(name) for name in _CLOSED)}
+    closed |= {logger for logger in known if logger.level > logging.DEBUG}
+    levels = {logger: logger.level for logger in closed}
+    for logger in closed:
+        logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        for logger, level in levels.items():
+            logger.setLevel(level)

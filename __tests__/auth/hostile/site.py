@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import httpx
+from fastapi import Depends, FastAPI, Response, Security
+from sqlalchemy import delete, func, select, text, update
+from starlette.types import Receive, Scope, Send
+
 from __tests__.auth.hostile.browser import Browser, Exchange
 from __tests__.auth.hostile.clock import Clock
 from __tests__.auth.hostile.outcomes import ERROR_PAGE
 from __tests__.auth.hostile.provider import HostileProvider
 from __tests__.auth.hostile.tls import Authority
 from __tests__.auth.hostile.world import World
-from examples.alchemy.auth_models import Account, OAuthState, Session, User
-from fastapi import Depends, FastAPI, Response, Security
-from sqlalchemy import delete, func, select, text, update
-from starlette.types import Receive, Scope, Send
-
 from auth import (
     Auth,
     AuthClient,
@@ -31,6 +30,7 @@ from auth import (
     URLSettings,
 )
 from belgie.alchemy import AlchemyAdapter, Base, DatabaseRuntime, DatabaseSettings
+from examples.alchemy.auth_models import Account, OAuthState, Session, User
 
 TLS_HOST = "127.1"
 """A name of loopback that is not one of those for which plain http would do."""

@@ -12,12 +12,12 @@ from typing import Any, cast
 
 import asyncpg
 import pytest
+
 from __tests__.auth.hostile.browser import Browser, new_client
 from __tests__.auth.hostile.provider import HostileProvider
-from __tests__.auth.hostile.records import Records
+from __tests__.auth.hostile.records import Records, every_logger_at_debug
 from __tests__.auth.hostile.row import Row
 from __tests__.auth.hostile.site import Site, Stage, build, empty
-
 from auth import HTTPSettings
 from belgie.alchemy import DatabaseRuntime, DatabaseSettings
 
@@ -57,15 +57,12 @@ async def _execute(dsn: str, statement: str) -> None:
 
 @pytest.fixture
 def records(stage: Stage) -> Iterator[Records]:
-    """Everything that the application's side logs, at DEBUG."""
+    """Everything that the application's side logs, with every logger of every library open at DEBUG."""
     handler = Records(threading.current_thread(), stage.outside.thread)
-    root = logging.getLogger()
-    level = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
-    yield handler
-    root.setLevel(level)
-    root.removeHandler(handler)
+    with every_logger_at_debug():
+        logging.getLogger().addHandler(handler)
+        yield handler
+        logging.getLogger().removeHandler(handler)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
+
 from __tests__.auth.hostile.browser import ARRIVAL, NAVIGATION, Browser, query_of, with_query
 from __tests__.auth.hostile.knobs import MISSING
 from __tests__.auth.hostile.outcomes import assert_e400, assert_er, assert_f403, assert_ok, assert_u401

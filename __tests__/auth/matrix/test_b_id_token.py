@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
+
 from __tests__.auth.hostile import raw
 from __tests__.auth.hostile.browser import Browser
 from __tests__.auth.hostile.keys import SigningKey, compact, ec_key, hs256, one_bit_flipped, rsa_key, unsigned
@@ -17,10 +19,8 @@ from __tests__.auth.hostile.outcomes import assert_er, assert_f403, assert_ok
 from __tests__.auth.hostile.provider import HostileProvider, person
 from __tests__.auth.hostile.row import Row
 from __tests__.auth.hostile.site import Site
-from examples.alchemy.auth_models import User
-from pydantic import ValidationError
-
 from auth import OIDCProviderSettings
+from examples.alchemy.auth_models import User
 
 type Launch = Callable[..., Awaitable[Site]]
 type Turn = Callable[[HostileProvider], None]
@@ -482,10 +482,6 @@ async def test_b15_key_id_of_another_kind_of_key(browser: Browser, row: Row, op:
 @pytest.mark.parametrize("kid", [7, None, ["a"], {"a": 1}, "", "../../../etc/passwd", "' OR 1=1--"])
 async def test_b15_strange_key_id(browser: Browser, row: Row, op: HostileProvider, kid: object) -> None:
     op.knobs.header = {"kid": kid}
-    if kid is None:  # null names no key
-        row.expects(users=1, sessions=1)
-        assert_ok(await browser.sign_in())
-        return
     await refuses(browser, row)
 
 

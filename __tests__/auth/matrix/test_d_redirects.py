@@ -4,12 +4,13 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
 import pytest
+from pydantic import ValidationError
+
 from __tests__.auth.hostile.browser import NAVIGATION, Browser
 from __tests__.auth.hostile.outcomes import assert_e400, assert_f403, assert_ok, assert_u401
 from __tests__.auth.hostile.provider import HostileProvider
 from __tests__.auth.hostile.row import Row
 from __tests__.auth.hostile.site import Site
-from pydantic import ValidationError
 
 type Launch = Callable[..., Awaitable[Site]]
 
@@ -69,21 +70,7 @@ D08 += [
 D09 = ["http://app.example/", "http://app.example:443/", "ws://app.example/", "ftp://app.example/"]
 D11 = [f"/{'a' * 3000}", f"https://app.example/{'a' * 3000}"]
 
-EVERY = {
-    f"{family}-{index}": payload
-    for family, payloads in [
-        ("d01", D01),
-        ("d02", D02),
-        ("d03", D03),
-        ("d04", D04),
-        ("d05", D05),
-        ("d06", D06),
-        ("d08", D08),
-        ("d09", D09),
-        ("d11", D11),
-    ]
-    for index, payload in enumerate(payloads)
-}
+EVERY = [*D01, *D02, *D03, *D04, *D05, *D06, *D08, *D09, *D11]
 
 
 @pytest.fixture
@@ -232,13 +219,14 @@ async def test_d14_the_error_path_takes_no_target(site: Site, op: HostileProvide
     assert_er(await browser.callback(f"{url}&redirect_url=//evil.example"), "access_denied")
 
 
-@pytest.mark.parametrize("payload", EVERY.values(), ids=EVERY.keys())
-async def test_d14_the_provider_names_the_target(site: Site, row: Row, op: HostileProvider, payload: str) -> None:
-    row.expects(users=1, sessions=1)
-    op.knobs.claims = {"redirect_url": payload, "target_link_uri": payload}
-    op.knobs.token_members = {"redirect_url": payload}
-    op.knobs.callback_params = {"redirect_url": payload}
-    assert_ok(await site.browser().sign_in(), "/")
+async def test_d14_the_provider_names_the_target(site: Site, row: Row, op: HostileProvider) -> None:
+    row.expects(users=1, sessions=1, token_hits=len(EVERY[::3]))
+    browser = site.browser()
+    for payload in EVERY[::3]:
+        op.knobs.claims = {"redirect_url": payload, "target_link_uri": payload}
+        op.knobs.token_members = {"redirect_url": payload}
+        op.knobs.callback_params = {"redirect_url": payload}
+        assert_ok(await browser.sign_in(), "/")
 
 
 async def test_d14_sign_out_goes_to_no_foreign_target(site: Site, row: Row) -> None:

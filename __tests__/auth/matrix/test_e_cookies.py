@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
+from pydantic import ValidationError
+
 from __tests__.auth.hostile.browser import ARRIVAL, Browser, query_of, with_query
 from __tests__.auth.hostile.jar import Cookie
 from __tests__.auth.hostile.outcomes import assert_e400, assert_ok, assert_u401
@@ -15,7 +17,6 @@ from __tests__.auth.hostile.row import Row
 from __tests__.auth.hostile.site import OTHER_SECRET, SECRET, Site
 from __tests__.auth.hostile.statements import recorded
 from examples.alchemy.auth_models import Session
-from pydantic import ValidationError
 
 type Launch = Callable[..., Awaitable[Site]]
 
@@ -151,7 +152,7 @@ async def test_e05_any_character_changed(site: Site, row: Row) -> None:
             for other in {"A", "B", character.swapcase()} - {character}:
                 assert await with_session(browser, good[:position] + other + good[position + 1 :]) == 401
             assert await with_session(browser, good[:position]) == 401
-        for more in ("A", "=", "==", ".", " x", "\t"):
+        for more in ("A", "=", "==", ".", " x", "%20"):
             assert await with_session(browser, good + more) == 401
         assert await with_session(browser, good.upper()) == 401
     assert statements.texts == []
@@ -219,7 +220,7 @@ async def test_e07_a_copy_of_the_database_opens_nothing(site: Site, row: Row) ->
     [
         [("authorization", "")],
         [("authorization", "Bearer")],
-        [("authorization", "Bearer ")],
+        [("authorization", "Bearer  x")],
         [("authorization", "Basic !!!")],
         [("authorization", "Basic YWxpY2U6")],
         [("authorization", "x" * 10_240)],

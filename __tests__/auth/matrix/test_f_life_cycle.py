@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 import pytest
+
 from __tests__.auth.hostile.browser import SCRIPT, Browser
 from __tests__.auth.hostile.outcomes import (
     assert_e400,
@@ -16,9 +17,8 @@ from __tests__.auth.hostile.outcomes import (
 from __tests__.auth.hostile.provider import HostileProvider, person
 from __tests__.auth.hostile.row import Row
 from __tests__.auth.hostile.site import Site
-from examples.alchemy.auth_models import Account, User
-
 from auth import LinkingPolicy
+from examples.alchemy.auth_models import Account, User
 
 type Launch = Callable[..., Awaitable[Site]]
 

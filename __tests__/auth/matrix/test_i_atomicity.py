@@ -9,6 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import ValidationError
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+
 from __tests__.auth.hostile.browser import ARRIVAL, Browser
 from __tests__.auth.hostile.knobs import Answer
 from __tests__.auth.hostile.locker import write_locked
@@ -19,12 +23,8 @@ from __tests__.auth.hostile.records import Records
 from __tests__.auth.hostile.row import Row
 from __tests__.auth.hostile.site import SECRET, Site, Stage
 from __tests__.auth.hostile.waiting import until
-from examples.alchemy.auth_models import Account, User
-from pydantic import ValidationError
-from sqlalchemy import event
-from sqlalchemy.exc import OperationalError
-
 from auth import AuthSettings, HookContext, Hooks, HTTPSettings
+from examples.alchemy.auth_models import Account, User
 
 type Launch = Callable[..., Awaitable[Site]]
 

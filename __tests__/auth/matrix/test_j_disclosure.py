@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+
 from __tests__.auth.hostile.browser import SCRIPT, Browser, query_of
 from __tests__.auth.hostile.knobs import MISSING
 from __tests__.auth.hostile.outcomes import assert_er, assert_error_json, assert_ok, assert_u401
@@ -15,16 +16,15 @@ from __tests__.auth.hostile.provider import HostileProvider, person
 from __tests__.auth.hostile.records import Records
 from __tests__.auth.hostile.row import Row
 from __tests__.auth.hostile.site import SECRET, Site
-from examples.alchemy.auth_models import Account, OAuthState, Session, User
-
 from auth import OIDCProviderSettings
+from examples.alchemy.auth_models import Account, OAuthState, Session, User
 
 type Launch = Callable[..., Awaitable[Site]]
 
 XSS = "<script>alert('canary-xss')</script>"
 
 
-async def signed_in(site: Site, name: str = "alice", **claims: object) -> Browser:
+async def signed_in(site: Site, name: str = "alice", /, **claims: object) -> Browser:
     browser = site.browser(person(name, **claims))
     assert_ok(await browser.sign_in())
     return browser

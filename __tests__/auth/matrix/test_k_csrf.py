@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
+
 from __tests__.auth.hostile.browser import SCRIPT, Browser
 from __tests__.auth.hostile.outcomes import assert_f403, assert_ok
 from __tests__.auth.hostile.provider import person
