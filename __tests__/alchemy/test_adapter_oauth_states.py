@@ -37,11 +37,11 @@ async def test_a_state_is_unique(adapter: Any, db: Any) -> None:
     assert (await adapter.get_oauth_state(db, "state")).code_verifier == "verifier"
 
 
-@pytest.mark.parametrize("state", ["STATE", "stat", "state ", "%", "", "' OR 1=1--"])
 @pytest.mark.usefixtures("rows")
-async def test_a_state_compares_exactly(adapter: Any, db: Any, state: str) -> None:
-    assert await adapter.get_oauth_state(db, state) is None
-    assert await adapter.delete_oauth_state(db, state) is False
+async def test_a_state_compares_exactly(adapter: Any, db: Any) -> None:
+    for state in ("STATE", "stat", "state ", "%", "", "' OR 1=1--"):
+        assert await adapter.get_oauth_state(db, state) is None, state
+        assert await adapter.delete_oauth_state(db, state) is False, state
 
 
 async def test_an_expired_state_is_still_found(adapter: Any, db: Any) -> None:

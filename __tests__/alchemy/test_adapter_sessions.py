@@ -1,7 +1,7 @@
 # ruff: noqa: PT012 - what is tested is the end of a block, so the block has to be inside
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
-from uuid import uuid1, uuid4
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import func, select
@@ -65,8 +65,8 @@ async def test_a_session_comes_with_its_user(adapter: Any, db: Any, rows: Any) -
     assert (session.id, user.id) == (rows.session.id, rows.user.id)
 
 
-@pytest.mark.parametrize("session_id", [uuid4(), uuid1()])
-async def test_no_session_is_none(adapter: Any, db: Any, session_id: Any) -> None:
+async def test_no_session_is_none(adapter: Any, db: Any) -> None:
+    session_id = uuid4()
     assert await adapter.get_session(db, session_id) is None
     assert await adapter.get_session_and_user(db, session_id) is None
     assert await adapter.update_session(db, session_id, user_agent="x") is None
@@ -97,12 +97,10 @@ async def test_an_update_changes_the_session_and_what_holds_it(adapter: Any, db:
     assert (await adapter.update_session(db, rows.session.id)).id == rows.session.id
 
 
-@pytest.mark.parametrize("field", ["id", "user_id", "created_at", "updated_at", "scopes", "expires"])
-async def test_a_session_cannot_be_given_to_someone_else(
-    adapter: Any, db: Any, rows: Any, statement_log: Any, field: str
-) -> None:
-    with pytest.raises(TypeError, match=r"update_session\(\).*allowed are expires_at, ip_address, user_agent"):
-        await adapter.update_session(db, rows.session.id, **{field: uuid4()})
+async def test_a_session_cannot_be_given_to_someone_else(adapter: Any, db: Any, rows: Any, statement_log: Any) -> None:
+    for field in ("id", "user_id", "created_at", "updated_at", "scopes", "expires"):
+        with pytest.raises(TypeError, match=r"update_session\(\).*allowed are expires_at, ip_address, user_agent"):
+            await adapter.update_session(db, rows.session.id, **{field: uuid4()})
     assert statement_log.statements == []
 
 

@@ -37,12 +37,12 @@ async def test_only_ascii_letters_are_folded(adapter: Any, db: Any) -> None:
     assert await adapter.get_user_by_email(db, "\u017f@example.com") is None  # a long s, which case folding makes an s
 
 
-@pytest.mark.parametrize("address", ["' OR 1=1--", "%", "_@example.com", "ada@example.com%", "a\\"])
 @pytest.mark.usefixtures("rows")
-async def test_what_looks_like_sql_or_a_pattern_is_plain_text(adapter: Any, db: Any, address: str) -> None:
-    assert await adapter.get_user_by_email(db, address) is None
-    user = await adapter.create_user(db, address)
-    assert (await adapter.get_user_by_email(db, address)).id == user.id
+async def test_what_looks_like_sql_or_a_pattern_is_plain_text(adapter: Any, db: Any) -> None:
+    for address in ("' OR 1=1--", "%", "_da@example.com", "ada@example.com%", "a\\"):
+        assert await adapter.get_user_by_email(db, address) is None, address
+        user = await adapter.create_user(db, address)
+        assert (await adapter.get_user_by_email(db, address)).id == user.id
 
 
 async def test_nobody_is_none(adapter: Any, db: Any) -> None:
@@ -93,27 +93,17 @@ async def test_a_new_address_that_is_taken_changes_nothing(adapter: Any, db: Any
     assert (found.email, found.name) == ("eve@example.com", "Eve")
 
 
-@pytest.mark.parametrize(
-    "field",
-    [
-        "id",
-        "created_at",
-        "updated_at",
-        "nmae",
-        "__class__",
-        "__dict__",
-        "_sa_instance_state",
-        "metadata",
-        "registry",
-        "",
-    ],
-)
+FORBIDDEN = ("id", "created_at", "updated_at", "nmae", "__class__", "__dict__", "_sa_instance_state", "metadata", "")
+
+
 async def test_a_field_that_is_not_for_callers_is_a_type_error_before_any_sql(
-    adapter: Any, db: Any, rows: Any, statement_log: Any, field: str
+    adapter: Any, db: Any, rows: Any, statement_log: Any
 ) -> None:
-    with pytest.raises(TypeError, match=r"update_user\(\).*allowed are .*email.*name") as caught:
-        await adapter.update_user(db, rows.user.id, **{"name": "canary", field: "canary"})
-    assert "canary" not in str(caught.value)
+    for field in FORBIDDEN:
+        with pytest.raises(TypeError, match=r"update_user\(\).*allowed are .*email.*name") as caught:
+            await adapter.update_user(db, rows.user.id, **{"name": "canary", field: "canary"})
+        assert repr(field) in str(caught.value)
+        assert "canary" not in str(caught.value)
     assert statement_log.statements == []
 
 

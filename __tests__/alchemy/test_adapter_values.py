@@ -44,23 +44,22 @@ TEXTS: dict[str, Call] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("bad", "message"),
-    [
-        ("canary\0", "NUL characters or lone surrogates"),
-        ("canary\ud800", "NUL characters or lone surrogates"),
-        (b"canary", "must be a string, got bytes"),
-        (5, "must be a string, got int"),
-    ],
-    ids=["NUL", "surrogate", "bytes", "number"],
+BAD_TEXTS = (
+    ("canary\0", "NUL characters or lone surrogates"),
+    ("canary\ud800", "NUL characters or lone surrogates"),
+    (b"canary", "must be a string, got bytes"),
+    (5, "must be a string, got int"),
 )
+
+
 async def test_text_that_a_database_cannot_hold_is_refused_before_any_sql(
-    adapter: Any, db: Any, rows: Any, *, statement_log: Any, bad: Any, message: str
+    adapter: Any, db: Any, rows: Any, statement_log: Any
 ) -> None:
     for call in TEXTS.values():
-        with pytest.raises(InvalidValueError, match=message) as caught:
-            await call(adapter, db, rows, bad)
-        assert "canary" not in str(caught.value)
+        for bad, message in BAD_TEXTS:
+            with pytest.raises(InvalidValueError, match=message) as caught:
+                await call(adapter, db, rows, bad)
+            assert "canary" not in str(caught.value)
     assert statement_log.statements == []
 
 
@@ -80,13 +79,11 @@ IDS: dict[str, Call] = {
 }
 
 
-@pytest.mark.parametrize("bad", ["canary", str(uuid4()), 5, None])
-async def test_what_is_no_uuid_is_refused_before_any_sql(
-    adapter: Any, db: Any, rows: Any, *, statement_log: Any, bad: Any
-) -> None:
+async def test_what_is_no_uuid_is_refused_before_any_sql(adapter: Any, db: Any, rows: Any, statement_log: Any) -> None:
     for call in IDS.values():
-        with pytest.raises(InvalidValueError, match="must be a UUID, got"):
-            await call(adapter, db, rows, bad)
+        for bad in ("canary", str(uuid4()), 5, None):
+            with pytest.raises(InvalidValueError, match="must be a UUID, got"):
+                await call(adapter, db, rows, bad)
     assert statement_log.statements == []
 
 
@@ -103,33 +100,33 @@ MOMENTS: dict[str, Call] = {
 }
 
 
-@pytest.mark.parametrize("bad", [NAIVE, "2030-01-01", 1_900_000_000, date(2030, 1, 1)])
 async def test_what_is_no_moment_is_refused_before_any_sql(
-    adapter: Any, db: Any, rows: Any, *, statement_log: Any, bad: Any
+    adapter: Any, db: Any, rows: Any, statement_log: Any
 ) -> None:
     for call in MOMENTS.values():
-        with pytest.raises(InvalidValueError, match=r"expires_at.* an aware datetime"):
-            await call(adapter, db, rows, bad)
+        for bad in (NAIVE, "2030-01-01", 1_900_000_000, date(2030, 1, 1)):
+            with pytest.raises(InvalidValueError, match=r"expires_at.* an aware datetime"):
+                await call(adapter, db, rows, bad)
     assert statement_log.statements == []
 
 
-@pytest.mark.parametrize(
-    ("updates", "message"),
-    [
-        ({"email": None}, "email must be a string, got NoneType"),
-        ({"email_verified": None}, "email_verified must be a bool, got NoneType"),
-        ({"email_verified": "false"}, "email_verified must be a bool, got str"),
-        ({"email_verified": 1}, "email_verified must be a bool, got int"),
-        ({"scopes": "admin"}, "scopes: expected a list, tuple or set of scopes, got str"),
-        ({"scopes": ["admin", 5]}, "scopes: expected every scope to be a string"),
-        ({"scopes": ["\0"]}, "scopes: expected scopes without NUL"),
-    ],
+BAD_UPDATES: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"email": None}, "email must be a string, got NoneType"),
+    ({"email_verified": None}, "email_verified must be a bool, got NoneType"),
+    ({"email_verified": "false"}, "email_verified must be a bool, got str"),
+    ({"email_verified": 1}, "email_verified must be a bool, got int"),
+    ({"scopes": "admin"}, "scopes: expected a list, tuple or set of scopes, got str"),
+    ({"scopes": ["admin", 5]}, "scopes: expected every scope to be a string"),
+    ({"scopes": ["\0"]}, "scopes: expected scopes without NUL"),
 )
+
+
 async def test_a_user_is_not_given_what_its_columns_do_not_take(
-    adapter: Any, db: Any, rows: Any, *, statement_log: Any, updates: Any, message: str
+    adapter: Any, db: Any, rows: Any, statement_log: Any
 ) -> None:
-    with pytest.raises(InvalidValueError, match=message):
-        await adapter.update_user(db, rows.user.id, **updates)
+    for updates, message in BAD_UPDATES:
+        with pytest.raises(InvalidValueError, match=message):
+            await adapter.update_user(db, rows.user.id, **updates)
     assert statement_log.statements == []
 
 
@@ -156,12 +153,12 @@ async def test_a_text_that_is_longer_than_any_that_is_stored_is_not_found(adapte
     assert await adapter.get_oauth_state(db, "x" * 1000) is None
 
 
-@pytest.mark.parametrize("db", [None, "db", object()])
-async def test_what_is_no_async_session_is_a_type_error(adapter: Any, db: Any) -> None:
-    with pytest.raises(TypeError, match=f"AsyncSession as db, got {type(db).__name__}"):
-        await adapter.get_user_by_email(db, "ada@example.com")
-    with pytest.raises(TypeError, match="AsyncSession"):
-        adapter.transaction(db)
+async def test_what_is_no_async_session_is_a_type_error(adapter: Any) -> None:
+    for db in (None, "db", object()):
+        with pytest.raises(TypeError, match=f"AsyncSession as db, got {type(db).__name__}"):
+            await adapter.get_user_by_email(db, "ada@example.com")
+        with pytest.raises(TypeError, match="AsyncSession"):
+            adapter.transaction(db)
 
 
 async def test_text_of_every_plane_comes_back_as_it_was(adapter: Any, db: Any, other_db: Any) -> None:
