@@ -3,13 +3,10 @@
 `DatabaseSettings` is the face of a union of `PostgresSettings` and `SqliteSettings`, told apart by `type`.
 """
 
-import os
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Annotated, Any, Literal, Self, Unpack, cast, overload
 
 from pydantic import (
-    AfterValidator,
-    BeforeValidator,
     Field,
     FilePath,
     GetCoreSchemaHandler,
@@ -22,6 +19,7 @@ from pydantic_core import CoreSchema, core_schema
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
+from belgie.alchemy.fields import Hosts, Name, PathText, Seconds, Text
 from belgie.alchemy.options import (
     JournalMode,
     PoolMode,
@@ -37,31 +35,8 @@ from belgie.alchemy.refusal import Refusal, refuse, retell
 from belgie.alchemy.replica import ReplicaSettings
 from belgie.alchemy.runtime import DatabaseRuntime, RuntimeSlot
 from belgie.alchemy.sources import Kind, arguments, mapping, parts_of, select_kind
-from belgie.alchemy.url import split_host
 
 __all__ = ["DatabaseRuntime", "DatabaseSettings", "PostgresSettings", "ReplicaSettings", "SqliteSettings"]
-
-type Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-def _without_nul(value: str) -> str:
-    if "\x00" in value:
-        msg = "Input should not hold a NUL character"
-        raise ValueError(msg)
-    return value
-
-
-def _path(value: object) -> object:
-    return os.fspath(cast("os.PathLike[str]", value)) if isinstance(value, os.PathLike) else value
-
-
-def _hosts(value: str) -> str:
-    for part in value.split(","):
-        split_host(part)
-    return value
-
-
-type Text = Annotated[str, Field(min_length=1), AfterValidator(_without_nul)]
 
 
 class DatabaseSettings(BaseSettings, frozen=True):  # pyright: ignore[reportGeneralTypeIssues] - frozen lets `type` narrow
@@ -226,7 +201,7 @@ class PostgresSettings(DatabaseSettings, frozen=True):
     model_config = SettingsConfigDict(defer_build=False)
 
     type: Literal["postgres"] = "postgres"
-    host: Annotated[Text, AfterValidator(_hosts)]
+    host: Hosts
     """A name, an address, the folder of a Unix socket, or several `host:port`, tried in turn."""
     port: int = Field(default=5432, ge=1, le=65535)
     database: Text
@@ -259,7 +234,7 @@ class PostgresSettings(DatabaseSettings, frozen=True):
     idle_in_transaction_timeout: Seconds | None = None
     statement_cache_size: int | None = Field(default=None, ge=0)
     """Prepared statements kept by each connection: 100, or 0 with pool="pgbouncer"."""
-    application_name: Annotated[str, AfterValidator(_without_nul)] = "belgie"
+    application_name: Name = "belgie"
     search_path: Text | None = None
     options: Text | None = None
     """Command-line options for the server, as libpq's options."""
@@ -318,7 +293,7 @@ class SqliteSettings(DatabaseSettings, frozen=True):
     model_config = SettingsConfigDict(defer_build=False)
 
     type: Literal["sqlite"] = "sqlite"
-    database: Annotated[Text, BeforeValidator(_path)]
+    database: PathText
     """A path, a `file:` URI, or `:memory:` for one database that lives as long as its runtime."""
     enable_foreign_keys: bool = True
     journal_mode: JournalMode = "wal"
