@@ -11,7 +11,7 @@ import ssl
 import zlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
@@ -26,6 +26,8 @@ _SERVER_ERRORS: Final = 500
 _ADDRESSES_TRIED: Final = 3
 _OK: Final = 200
 _READ_BYTES: Final = 16 * 1024
+_NAT64: Final = IPv6Network("64:ff9b::/96")  # RFC 6052
+_IPV4_BITS: Final = 0xFFFF_FFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ class ProviderHTTP:
         return addresses[:_ADDRESSES_TRIED]
 
     def _is_acceptable(self, address: IPv4Address | IPv6Address) -> bool:
-        plain = (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+        plain = (_inner(address) or address) if isinstance(address, IPv6Address) else address
         if self._settings.allow_private_networks or (plain.is_loopback and self._loopback):
             return True
         return plain.is_global and not plain.is_multicast
@@ -182,6 +184,13 @@ class ProviderHTTP:
                 httpx.create_ssl_context() if ca_file is None else ssl.create_default_context(cafile=ca_file)
             )
         return self._context
+
+
+def _inner(address: IPv6Address) -> IPv4Address | None:
+    """Return the IPv4 address that an IPv6 one is another name of."""
+    if address in _NAT64:
+        return IPv4Address(int(address) & _IPV4_BITS)
+    return address.ipv4_mapped or address.sixtofour
 
 
 async def _decoded(response: httpx.Response, limit: int) -> AsyncIterator[bytes]:
