@@ -21,9 +21,9 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, Mapper
 
-from belgie.alchemy.fields import Field
 from belgie.alchemy.freshness import refilled
 from belgie.alchemy.transaction import guarded, session_of
+from belgie.alchemy.values import Field
 
 __all__ = ["Table", "mapped_columns", "read", "write"]
 
