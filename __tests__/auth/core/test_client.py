@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from __tests__.auth.fixtures.dictionaries import DictAdapter, NoConnection, NoDatabase
@@ -231,6 +231,23 @@ async def test_signing_out_ends_an_expired_session_too(
     clock.advance(40 * DAY)
     assert await auth.client(db).sign_out(session.id) is True
     assert (await store.count())["sessions"] == 0
+
+
+async def test_of_two_sign_outs_at_the_same_moment_one_runs_the_hooks(diary: Diary) -> None:
+    class Raced(DictAdapter):
+        """The other request is a moment earlier."""
+
+        async def delete_session(self, db: DBConnection, session_id: UUID) -> bool:
+            await super().delete_session(db, session_id)
+            return False
+
+    adapter, db = Raced(), NoConnection()
+    settings = AuthSettings.model_validate({"secret": "x" * 32, "base_url": "https://app.example"})
+    auth = Auth(settings=settings, adapter=adapter, db=NoDatabase(), hooks=diary.hooks())
+    ada = await adapter.create_user(db, "ada@example.org", "Ada")
+    session = await auth.sessions.create_session(db, ada.id)
+    assert await auth.client(db).sign_out(session.id) is False
+    assert diary.lines == []
 
 
 async def test_i04_a_failing_sign_out_hook_changes_nothing(

@@ -10,9 +10,11 @@ import pytest
 
 from auth.utils.crypto import (
     ValueSigner,
+    base64url,
     code_challenge,
     digest,
     equal,
+    from_base64url,
     generate_code_verifier,
     generate_token,
     keyed_digest,
@@ -88,6 +90,19 @@ def test_a_keyed_digest_is_an_hmac_that_depends_on_key_purpose_and_parts() -> No
         digest("nonce", "state"),
     }
     assert len(others | {keyed_digest("key", "nonce", "state")}) == 5
+
+
+def test_data_of_every_length_comes_back_from_base64url_without_padding() -> None:
+    for length in range(20):
+        data = bytes(range(255, 255 - length, -1))
+        assert re.fullmatch(r"[A-Za-z0-9_-]*", base64url(data))
+        assert from_base64url(base64url(data)) == data
+
+
+@pytest.mark.parametrize("text", ["a", "ü", "abcde"])
+def test_what_is_no_base64url_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        from_base64url(text)
 
 
 @pytest.mark.parametrize("text", ["", "a", "ü", "\ud800", "a" * 5000])

@@ -57,8 +57,10 @@ class IdentityCookie:
         content = self._signer.unsign(values[0]) if len(values) == 1 else None
         if content is None:
             return None
-        # the signature says that it is ours, so it can be read
-        until, identity = _CONTENT.validate_json(from_base64url(content))
+        try:
+            until, identity = _CONTENT.validate_json(from_base64url(content))
+        except ValueError:
+            return None  # ours, but of another version of belgie
         believed = identity.session_id == session_id and self._clock() < min(until, identity.expires_at)
         return identity if believed else None
 
