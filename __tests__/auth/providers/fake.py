@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import threading
 import urllib.parse
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from __tests__.auth.hostile.keys import SigningKey, compact, rsa_key
+from __tests__.auth.hostile.waiting import until
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -51,8 +53,8 @@ class Seen:
 
 
 type Body = bytes | Mapping[str, Any] | list[Any]
-type Fixed = tuple[int, Body] | tuple[int, Body, float]
-"""Status, body, and seconds of silence before them."""
+type Fixed = tuple[int, Body] | tuple[int, Body, float | threading.Event]
+"""Status, body, and the silence before them: in seconds, or until an event in the test's thread."""
 
 type Reply = Fixed | Callable[[Seen], Fixed]
 
@@ -119,8 +121,12 @@ class FakeProvider:
         )
         self.seen.append(seen)
         reply = self.replies.get(seen.path, (404, {"message": "Not Found"}))
-        status, content, *delay = reply if isinstance(reply, tuple) else reply(seen)
-        await asyncio.sleep(sum(delay))
+        status, content, *silence = reply if isinstance(reply, tuple) else reply(seen)
+        for one in silence:
+            if isinstance(one, threading.Event):
+                await until(one.is_set)
+            else:
+                await asyncio.sleep(one)
         raw = content if isinstance(content, bytes) else json.dumps(content).encode()
         await Response(raw, status, media_type="application/json")(scope, receive, send)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -282,17 +283,18 @@ async def test_a_failure_is_not_what_the_next_one_gets(application: Application,
     ]
 
 
-def rotating(seconds_to_answer: float) -> Callable[[Seen], Fixed]:
-    """A provider that takes each refresh token once, and is quicker with a refusal than with tokens."""
+def rotating(gate: threading.Event) -> Callable[[Seen], Fixed]:
+    """A provider that takes each refresh token once; it gives tokens when the gate opens, and refuses at once."""
     current, number = "first-refresh", 0
 
     def reply(seen: Seen) -> Fixed:
         nonlocal current, number
         if seen.form["refresh_token"] != current:
+            gate.set()
             return 400, {"error": "invalid_grant"}
         number += 1
         current = f"refresh-{number}"
-        return 200, answer(number), seconds_to_answer
+        return 200, answer(number), gate
 
     return reply
 
@@ -300,8 +302,9 @@ def rotating(seconds_to_answer: float) -> Callable[[Seen], Fixed]:
 async def test_of_two_processes_the_slower_one_takes_what_the_faster_one_got(
     application: Application, store: Store, server: FakeProvider, clock: Clock
 ) -> None:
+    """The faster one's tokens are on their way when the slower one is refused."""
     await application.holds(expires_in=-1)
-    server.replies["/token"] = rotating(0.15)
+    server.replies["/token"] = rotating(threading.Event())
     other = Application(store, server, clock)
     assert set(await asyncio.gather(application.access_token(), other.access_token())) == {"access-1"}
     assert len(server.seen) == 2
@@ -312,7 +315,6 @@ async def test_a_process_that_comes_late_finds_the_new_tokens(
     application: Application, store: Store, server: FakeProvider, clock: Clock
 ) -> None:
     await application.holds(expires_in=-1)
-    server.replies["/token"] = rotating(0)
     other = Application(store, server, clock)
     assert await application.access_token() == "access-1"
     assert await other.access_token() == "access-1"
@@ -336,13 +338,19 @@ async def test_of_two_renewals_the_one_that_lives_longer_stays(
 ) -> None:
     """A provider that gives tokens to both: the second one's answer comes when the first one's is stored."""
     await application.holds(expires_in=-1)
-    replies = iter([(200, answer(1, expires_in=first), 0.1), (200, answer(2, expires_in=second), 0.5)])
+    gates = threading.Event(), threading.Event()
+    replies = iter(
+        [(200, answer(1, expires_in=first), gates[0]), (200, answer(2, expires_in=second), gates[1])],
+    )
     server.replies["/token"] = lambda _: next(replies)
-    other = Application(store, server, clock)
     early = asyncio.create_task(application.access_token())
-    await until(lambda: server.seen)
-    late = asyncio.create_task(other.access_token())
-    assert (await early, await late) == ("access-1", kept)
+    await until(lambda: len(server.seen) == 1)
+    late = asyncio.create_task(Application(store, server, clock).access_token())
+    await until(lambda: len(server.seen) == 2)
+    gates[0].set()
+    assert await early == "access-1"
+    gates[1].set()
+    assert await late == kept
     assert await application.opened() == (kept, kept.replace("access", "refresh"), None)
 
 
@@ -350,7 +358,8 @@ async def test_tokens_of_a_sign_in_meanwhile_are_not_overwritten_by_older_ones(
     application: Application, server: FakeProvider
 ) -> None:
     await application.holds(expires_in=-1)
-    server.replies["/token"] = (200, answer(1, expires_in=600), 0.3)
+    gate = threading.Event()
+    server.replies["/token"] = (200, answer(1, expires_in=600), gate)
     renewal = asyncio.create_task(application.access_token())
     await until(lambda: server.seen)
     vault, place = Vault((NEW,)), ("theirs", "jane")
@@ -364,6 +373,7 @@ async def test_tokens_of_a_sign_in_meanwhile_are_not_overwritten_by_older_ones(
             refresh_token=vault.encrypt("refresh-of-the-sign-in", "refresh_token", *place),
             expires_at=application.clock() + timedelta(hours=1),
         )
+    gate.set()
     assert await renewal == "of-the-sign-in"
     assert await application.opened() == ("of-the-sign-in", "refresh-of-the-sign-in", None)
 
@@ -372,12 +382,14 @@ async def test_an_account_that_goes_meanwhile_does_not_come_back(
     application: Application, server: FakeProvider
 ) -> None:
     await application.holds(expires_in=-1)
-    server.replies["/token"] = (200, answer(1), 0.3)
+    gate = threading.Event()
+    server.replies["/token"] = (200, answer(1), gate)
     renewal = asyncio.create_task(application.access_token())
     await until(lambda: server.seen)
     async with application.connection() as db:
         user: Any = await application.store.adapter.get_user_by_email(db, "jane@people.example")
         assert await application.store.adapter.delete_user(db, user.id)
+    gate.set()
     with pytest.raises(NotFoundError):
         await renewal
     assert (await application.store.count())["accounts"] == 0
@@ -387,26 +399,17 @@ async def test_who_is_cancelled_does_not_lose_the_new_refresh_token(
     application: Application, server: FakeProvider
 ) -> None:
     await application.holds(expires_in=-1)
-    server.replies["/token"] = rotating(0.3)
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.15):
-            await application.access_token()
-    assert await application.opened() == ("access-1", "refresh-1", None)
-    assert await application.access_token() == "access-1"
-    assert len(server.seen) == 1
-
-
-async def test_the_next_one_goes_on_when_the_first_one_is_cancelled(
-    application: Application, server: FakeProvider
-) -> None:
-    await application.holds(expires_in=-1)
-    server.replies["/token"] = rotating(0.3)
+    gate = threading.Event()
+    server.replies["/token"] = (200, answer(1), gate)
     first = asyncio.create_task(application.access_token())
     await until(lambda: server.seen)
     second = asyncio.create_task(application.access_token())
     first.cancel()
+    gate.set()
     assert await second == "access-1"
-    assert first.cancelled()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert await application.opened() == ("access-1", "refresh-1", None)
     assert len(server.seen) == 1
 
 

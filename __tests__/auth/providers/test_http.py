@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import socket
 import time
 from ipaddress import ip_address
 from pathlib import Path
@@ -154,12 +155,42 @@ async def test_a_request_carries_what_it_is_told_and_nothing_else(
         assert not {"authorization", "cookie", "proxy-authorization"} & seen.headers.keys()
 
 
-async def test_a_name_with_several_addresses_is_tried_in_turn(server: FakeProvider) -> None:
-    """`localhost` is `::1` first on most machines, where nobody listens."""
+def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    """Answer as a name server would that knows several addresses, as none does for a name of loopback."""
+
+    async def getaddrinfo(_host: str, port: int, **_: object) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+
+
+async def test_a_name_with_several_addresses_is_tried_in_turn(
+    server: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve_to(monkeypatch, "127.0.0.2", "127.0.0.3", "127.0.0.1")
     server.reply("/x", {"a": 1})
     url = server.url.replace("127.0.0.1", "localhost")
     assert (await http().get(f"{url}/x")).document == {"a": 1}
     assert server.request("/x").headers["host"] == url.removeprefix("http://")
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        [],
+        ["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.1"],
+        ["127.0.0.1", "10.0.0.1"],
+        ["127.0.0.1", "169.254.169.254"],
+        ["127.0.0.1", "::ffff:10.0.0.1"],
+    ],
+    ids=["none", "too-many", "private", "link-local", "mapped"],
+)
+async def test_a_name_is_asked_only_if_each_of_its_addresses_may_be(
+    server: FakeProvider, monkeypatch: pytest.MonkeyPatch, addresses: list[str]
+) -> None:
+    resolve_to(monkeypatch, *addresses)
+    await unavailable(http(), f"{server.url.replace('127.0.0.1', 'localhost')}/x")
+    assert not server.seen
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1", "[::1]"])

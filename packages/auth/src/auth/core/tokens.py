@@ -18,7 +18,7 @@ from proto import AccountProtocol, DBConnection, OAuthStateProtocol, SessionProt
 _LEEWAY: Final = timedelta(seconds=60)
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 # Seconds until the account is looked at again: a process that was faster has its tokens, and is about to store them.
-_PATIENCE: Final = (0.0, 0.1, 0.5)
+_PATIENCE: Final = (0.0, 0.1, 0.3, 0.9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """How a provider's settings become a provider."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from auth.providers.http import ProviderHTTP
 from auth.providers.protocols import ProviderProtocol
@@ -39,8 +39,3 @@ class ProviderSettingsProtocol(Protocol):
             ConfigurationError: the settings do not fit together.
         """
         ...
-
-
-def is_provider_settings(value: Any) -> bool:
-    """Whether `value` makes a provider, rather than being one."""
-    return isinstance(value, ProviderSettingsProtocol)
