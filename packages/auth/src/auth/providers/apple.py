@@ -8,11 +8,12 @@ name only in the first of these answers. `email_verified` is a boolean or text.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from auth.providers.client import ScopeNames
 from auth.providers.context import ProviderContext
 from auth.providers.id_token import IdToken
 from auth.providers.oidc import OIDCProvider, OIDCProviderSettings
@@ -37,7 +38,7 @@ class AppleProviderSettings(OIDCProviderSettings):
     model_config = SettingsConfigDict(env_prefix="BELGIE_APPLE_")
 
     issuer: str = "https://appleid.apple.com"
-    scopes: Annotated[tuple[str, ...], NoDecode] = ("openid", "email", "name")
+    scopes: ScopeNames = ("openid", "email", "name")
     token_endpoint_auth_method: ClientAuthentication | None = "client_secret_post"  # noqa: S105  a method, no secret
     label: str | None = "Apple"
     team_id: str = Field(default=..., min_length=1)

@@ -27,6 +27,7 @@ def check_base_url(value: str) -> str:
 
 
 type BaseURL = Annotated[str, AfterValidator(check_base_url)]
+ScopeNames = Annotated[tuple[str, ...], NoDecode]  # no `type` alias: pydantic-settings does not look into one
 
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
 _RESERVED: Final = frozenset(
@@ -61,7 +62,7 @@ class ClientSettings(EnvironmentSettings):
 
     client_id: str = Field(default=..., min_length=1)
     client_secret: OptionalSecret = Field(default=NO_SECRET)
-    scopes: Annotated[tuple[str, ...], NoDecode] = ()
+    scopes: ScopeNames = ()
     redirect_uri: str | None = None
     token_endpoint_auth_method: ClientAuthentication | None = None
     authorization_parameters: dict[str, str] = Field(default_factory=dict)

@@ -7,12 +7,12 @@ by phone has none.
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 from pydantic import Field
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
-from auth.providers.client import BaseURL, ClientSettings
+from auth.providers.client import BaseURL, ClientSettings, ScopeNames
 from auth.providers.context import ProviderContext
 from auth.providers.oauth2 import Endpoints, OAuth2Provider
 from auth.providers.profile import clean_name, clean_subject, clean_text
@@ -34,7 +34,7 @@ class DiscordProviderSettings(ClientSettings):
     model_config = SettingsConfigDict(env_prefix="BELGIE_DISCORD_")
 
     client_secret: OptionalSecret = Field(default=...)
-    scopes: Annotated[tuple[str, ...], NoDecode] = ("identify", "email")
+    scopes: ScopeNames = ("identify", "email")
     label: str | None = "Discord"
     base_url: BaseURL = "https://discord.com"
 

@@ -7,12 +7,12 @@ the address, and leaves it out for accounts made by phone, so it never links to 
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
-from auth.providers.client import BaseURL, ClientSettings
+from auth.providers.client import BaseURL, ClientSettings, ScopeNames
 from auth.providers.context import ProviderContext
 from auth.providers.oauth2 import Endpoints, OAuth2Provider
 from auth.providers.profile import clean_image, clean_name, clean_subject, clean_text
@@ -32,7 +32,7 @@ class FacebookProviderSettings(ClientSettings):
     model_config = SettingsConfigDict(env_prefix="BELGIE_FACEBOOK_")
 
     client_secret: OptionalSecret = Field(default=...)
-    scopes: Annotated[tuple[str, ...], NoDecode] = ("email", "public_profile")
+    scopes: ScopeNames = ("email", "public_profile")
     label: str | None = "Facebook"
     api_version: str = Field(default="v23.0", pattern=r"^v[0-9]{1,3}\.[0-9]{1,2}$")
     base_url: BaseURL = "https://www.facebook.com"

@@ -6,13 +6,13 @@ profile is whatever the user chose to show, so the addresses come from their own
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 from pydantic import Field
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from auth.core.exceptions import OAuthError
-from auth.providers.client import BaseURL, ClientSettings
+from auth.providers.client import BaseURL, ClientSettings, ScopeNames
 from auth.providers.context import ProviderContext
 from auth.providers.oauth2 import Endpoints, OAuth2Provider, expect_object
 from auth.providers.profile import clean_image, clean_name, clean_subject, clean_text
@@ -36,7 +36,7 @@ class GitHubProviderSettings(ClientSettings):
     model_config = SettingsConfigDict(env_prefix="BELGIE_GITHUB_")
 
     client_secret: OptionalSecret = Field(default=...)
-    scopes: Annotated[tuple[str, ...], NoDecode] = ("read:user", "user:email")
+    scopes: ScopeNames = ("read:user", "user:email")
     label: str | None = "GitHub"
     base_url: BaseURL = _GITHUB
     api_url: BaseURL | None = None

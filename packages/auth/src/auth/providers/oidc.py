@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field, field_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from auth.core.exceptions import ConfigurationError, OAuthError
-from auth.providers.client import ClientSettings, check_base_url
+from auth.providers.client import ClientSettings, ScopeNames, check_base_url
 from auth.providers.context import ProviderContext
 from auth.providers.discovery import Discovery, ProviderMetadata
 from auth.providers.id_token import HASHES, IdToken, IdTokenRules, IdTokenVerifier
@@ -36,7 +36,7 @@ class OpenIDClientSettings(ClientSettings):
         require_pkce: refuse a provider whose description does not list S256.
     """
 
-    scopes: Annotated[tuple[str, ...], NoDecode] = ("openid", "email", "profile")
+    scopes: ScopeNames = ("openid", "email", "profile")
     algorithms: tuple[str, ...] = ("RS256",)
     trusted_audiences: frozenset[str] = frozenset()
     userinfo: Literal["auto", "always", "never"] = "auto"
