@@ -1,0 +1,5 @@
+"""`python -m belgie.cli` is `belgie`."""
+
+from belgie.cli import main
+
+main()
