@@ -1,6 +1,7 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 import pytest
@@ -139,6 +140,15 @@ def test_uniqueness_is_not_left_to_chance(base: Any) -> None:
     assert example_adapter(account=Doubles).account is Doubles
 
 
+def test_a_model_over_a_query_is_not_known_to_be_unique(base: Any) -> None:
+    class View(base):
+        __table__ = select(OAuthState.__table__).subquery()
+        __mapper_args__: ClassVar[dict[str, Any]] = {"primary_key": [__table__.c.id]}
+
+    with pytest.raises(TypeError, match=r"oauth_state=View\): \(state\) must be unique"):
+        example_adapter(oauth_state=View)
+
+
 def test_a_moment_without_a_time_zone_is_refused(base: Any) -> None:
     class Naive(OAuthStateMixin, base):
         __tablename__ = "naive"
@@ -167,12 +177,18 @@ def test_models_that_refer_to_what_is_not_imported_yet_are_fine(base: Any) -> No
     assert example_adapter(user=Early).user is Early
 
 
+class Plan(StrEnum):
+    FREE = "free"
+    PAID = "paid"
+
+
 def application(base: Any) -> dict[str, Any]:
     """Models with columns, keys and relationships of the application's own."""
 
     class Owner(UserMixin, base):
         __tablename__ = "owner"
         nickname: Mapped[str | None] = mapped_column(String(10), default=None)
+        plan: Mapped[Plan] = mapped_column(default=Plan.FREE)
         _internal: Mapped[str | None] = mapped_column(default=None)
         shout: Mapped[str | None] = mapped_column(Computed("upper(email)"), init=False)
         logins: Mapped[list["Visit"]] = relationship(lazy="joined", default_factory=list)
@@ -221,7 +237,8 @@ async def test_an_applications_own_columns_can_be_changed_and_are_checked(base: 
     await runtime.create_all(base.metadata)
     async with runtime.session_maker() as db:
         user = await adapter.create_user(db, "ada@example.com")
-        assert (await adapter.update_user(db, user.id, nickname="ada")).nickname == "ada"
+        changed = await adapter.update_user(db, user.id, nickname="ada", plan=Plan.PAID)
+        assert (changed.nickname, changed.plan) == ("ada", Plan.PAID)
         account = await adapter.create_account(db, user.id, "p", "1", tenant="t")
         assert account.tenant == "t"
         session = await adapter.create_session(db, user.id, datetime(2030, 1, 1, tzinfo=UTC))
@@ -236,7 +253,7 @@ async def test_relationships_computed_and_private_columns_cannot(
 ) -> None:
     adapter: Any = example_adapter(**application(base), db=runtime)
     async with runtime.session_maker() as db:
-        with pytest.raises(TypeError, match=r"allowed are email, email_verified, image, name, nickname, scopes$"):
+        with pytest.raises(TypeError, match=r"allowed are email, email_verified, image, name, nickname, plan, scopes$"):
             await adapter.update_user(db, uuid4(), **{field: None})
 
 

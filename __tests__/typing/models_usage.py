@@ -41,6 +41,13 @@ class Post(PrimaryKeyMixin, TimestampMixin, Base):
     title: Mapped[str]
 
 
+class Shelf(Base):
+    __tablename__ = "shelves"
+
+    label: Mapped[str | None] = mapped_column(default=None)
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
 def takes_rows(
     user: UserProtocol[str],
     account: AccountProtocol,
@@ -69,6 +76,10 @@ def values_on_a_row(user: User, account: Account, session: Session, state: OAuth
     user.name = "Ada"
     if user.scopes is not None:
         user.scopes.append("admin")
+
+
+def rows_fit_into_a_set(user: User, post: Post, shelf: Shelf) -> set[Base]:
+    return {user, post, shelf, Shelf(id=1)}
 
 
 def expressions_on_a_class() -> Select[User, datetime]:

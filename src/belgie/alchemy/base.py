@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Final
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass
 
+from belgie.alchemy.mixins.columns import ModelColumns
 from belgie.alchemy.types import DateTimeUTC
 
 __all__ = ["NAMING_CONVENTION", "Base"]
@@ -20,7 +21,7 @@ NAMING_CONVENTION: Final = {
 """Names for constraints and indexes, so that a migration can drop them on both databases."""
 
 
-class Base(MappedAsDataclass, DeclarativeBase, kw_only=True, eq=False):
+class Base(MappedAsDataclass, DeclarativeBase, metaclass=ModelColumns, kw_only=True, eq=False):
     """A base for an application's models: typed keyword-only constructors, named constraints, UTC datetimes.
 
     Rows compare by identity, as rows of a plain `DeclarativeBase` do, so they can be members of a set. Nothing
@@ -29,3 +30,7 @@ class Base(MappedAsDataclass, DeclarativeBase, kw_only=True, eq=False):
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
     type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: DateTimeUTC()}
+
+    def __hash__(self) -> int:
+        """Hash by identity, as `eq=False` has it; said aloud for type checkers."""
+        return object.__hash__(self)

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
 from belgie.alchemy.errors import forget_values, translate
 from proto import AdapterError
 
-__all__ = ["guarded", "in_transaction", "session_of", "transaction"]
+__all__ = ["guarded", "session_of", "transaction"]
 
 _OPEN_BLOCK: Final = "belgie.transaction"
 
@@ -44,11 +44,6 @@ def session_of(db: object) -> AsyncSession:
         return cast("async_scoped_session[AsyncSession]", db)()
     msg = f"expected a sqlalchemy.ext.asyncio.AsyncSession as db, got {type(db).__name__}"
     raise TypeError(msg)
-
-
-def in_transaction(session: AsyncSession) -> bool:
-    """Tell whether a block is open on `session`, so that its end commits and nothing before it."""
-    return _OPEN_BLOCK in session.info
 
 
 @asynccontextmanager

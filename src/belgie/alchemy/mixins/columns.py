@@ -19,6 +19,7 @@ from sqlalchemy.orm.decl_api import DCTransformDeclarative
 __all__ = [
     "AccountColumns",
     "Column",
+    "ModelColumns",
     "OAuthStateColumns",
     "PrimaryKeyColumns",
     "SessionColumns",
@@ -41,19 +42,23 @@ if TYPE_CHECKING:
         **options: Any,
     ) -> Any: ...
 
-    @dataclass_transform(kw_only_default=True, field_specifiers=(column, MappedColumn, mapped_column))
-    class TimestampColumns(DCTransformDeclarative):
+    @dataclass_transform(eq_default=False, kw_only_default=True, field_specifiers=(column, MappedColumn, mapped_column))
+    class ModelColumns(DCTransformDeclarative):
+        """Of `Base`: its models have keyword-only constructors, and compare and hash by identity."""
+
+    @dataclass_transform(eq_default=False, kw_only_default=True, field_specifiers=(column, MappedColumn, mapped_column))
+    class TimestampColumns(ModelColumns):
         @property
         def created_at(self) -> _Sql[datetime]: ...
         @property
         def updated_at(self) -> _Sql[datetime]: ...
 
-    @dataclass_transform(kw_only_default=True, field_specifiers=(column, MappedColumn, mapped_column))
+    @dataclass_transform(eq_default=False, kw_only_default=True, field_specifiers=(column, MappedColumn, mapped_column))
     class PrimaryKeyColumns(TimestampColumns):
         @property
         def id(self) -> _Sql[UUID]: ...
 
-    @dataclass_transform(kw_only_default=True, field_specifiers=(column, MappedColumn, mapped_column))
+    @dataclass_transform(eq_default=False, kw_only_default=True, field_specifiers=(column, MappedColumn, mapped_column))
     class UserColumns(PrimaryKeyColumns):
         @property
         def email(self) -> _Sql[str]: ...
@@ -66,7 +71,7 @@ if TYPE_CHECKING:
         @property
         def scopes(self) -> _Sql[list[str] | None]: ...
 
-    @dataclass_transform(kw_only_default=True, field_specifiers=(column, MappedColumn, mapped_column))
+    @dataclass_transform(eq_default=False, kw_only_default=True, field_specifiers=(column, MappedColumn, mapped_column))
     class AccountColumns(PrimaryKeyColumns):
         @property
         def user_id(self) -> _Sql[UUID]: ...
@@ -87,7 +92,7 @@ if TYPE_CHECKING:
         @property
         def id_token(self) -> _Sql[str | None]: ...
 
-    @dataclass_transform(kw_only_default=True, field_specifiers=(column, MappedColumn, mapped_column))
+    @dataclass_transform(eq_default=False, kw_only_default=True, field_specifiers=(column, MappedColumn, mapped_column))
     class SessionColumns(PrimaryKeyColumns):
         @property
         def user_id(self) -> _Sql[UUID]: ...
@@ -98,7 +103,7 @@ if TYPE_CHECKING:
         @property
         def user_agent(self) -> _Sql[str | None]: ...
 
-    @dataclass_transform(kw_only_default=True, field_specifiers=(column, MappedColumn, mapped_column))
+    @dataclass_transform(eq_default=False, kw_only_default=True, field_specifiers=(column, MappedColumn, mapped_column))
     class OAuthStateColumns(PrimaryKeyColumns):
         @property
         def state(self) -> _Sql[str]: ...
@@ -112,5 +117,5 @@ if TYPE_CHECKING:
 else:
     Column = Mapped
     column = mapped_column
-    TimestampColumns = PrimaryKeyColumns = UserColumns = DCTransformDeclarative
+    ModelColumns = TimestampColumns = PrimaryKeyColumns = UserColumns = DCTransformDeclarative
     AccountColumns = SessionColumns = OAuthStateColumns = DCTransformDeclarative

@@ -22,6 +22,10 @@ class PrimaryKeyMixin(MappedAsDataclass, metaclass=PrimaryKeyColumns, kw_only=Tr
 
     id: Column[UUID] = column(Uuid(), primary_key=True, default_factory=uuid4, insert_default=uuid4, sort_order=-100)
 
+    def __hash__(self) -> int:
+        """Hash by identity, as `eq=False` has it; said aloud for type checkers."""
+        return object.__hash__(self)
+
     def __repr__(self) -> str:
         """Name the row without its personal and secret fields."""
         loaded = inspect(self).dict
