@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
-
 from __tests__.auth.hostile.clock import Clock
 from __tests__.auth.hostile.jar import Cookie, Jar
 from __tests__.auth.hostile.provider import USER_HEADER
@@ -102,15 +101,20 @@ class Browser:
             self.jar.store(header, target)
         return response
 
-    async def get(self, url: str, **options: Any) -> httpx.Response:
-        return await self.request("GET", url, **{"headers": NAVIGATION, **options})
+    async def get(self, url: str, *, headers: Mapping[str, str] = NAVIGATION, **content: Any) -> httpx.Response:
+        return await self.request("GET", url, headers=headers, **content)
 
-    async def post(self, url: str, **options: Any) -> httpx.Response:
+    async def post(self, url: str, *, headers: Mapping[str, str] | None = None, **content: Any) -> httpx.Response:
         """The application's own script posts: with an Origin, as every browser does."""
-        return await self.request("POST", url, **{"headers": {**SCRIPT, "origin": self.origin}, **options})
+        return await self.request("POST", url, headers=headers or self.own_script, **content)
 
-    async def delete(self, url: str, **options: Any) -> httpx.Response:
-        return await self.request("DELETE", url, **{"headers": {**SCRIPT, "origin": self.origin}, **options})
+    async def delete(self, url: str, **content: Any) -> httpx.Response:
+        return await self.request("DELETE", url, headers=self.own_script, **content)
+
+    @property
+    def own_script(self) -> dict[str, str]:
+        """The headers of a request by the application's own script."""
+        return {**SCRIPT, "origin": self.origin}
 
     async def raw(
         self, method: str, url: str, headers: Sequence[tuple[str, str]] = (), **content: Any
@@ -139,9 +143,9 @@ class Browser:
             raise AssertionError(msg)
         return str(response.headers["location"])
 
-    async def callback(self, url: str, **options: Any) -> httpx.Response:
+    async def callback(self, url: str, *, headers: Mapping[str, str] = ARRIVAL) -> httpx.Response:
         """Arrive from the provider."""
-        return await self.get(url, **{"headers": ARRIVAL, **options})
+        return await self.get(url, headers=headers)
 
     async def reach_callback(self, provider: str = "op", redirect_url: str | None = None) -> str:
         """Everything up to the provider's answer; the callback URL, not yet visited."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 _PROGRAM = """
@@ -17,7 +17,7 @@ connection.execute("ROLLBACK")
 
 
 @asynccontextmanager
-async def write_locked(path: str, seconds: float) -> AsyncIterator[None]:
+async def write_locked(path: str, seconds: float) -> AsyncGenerator[None]:
     """Hold the lock from here on for so many seconds, or until the block is left if that is sooner."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", _PROGRAM, path, str(seconds), stdout=asyncio.subprocess.PIPE

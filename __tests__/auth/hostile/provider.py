@@ -15,15 +15,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlencode
 
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import Route
-
 from __tests__.auth.hostile.clock import Clock
 from __tests__.auth.hostile.keys import b64url, compact, left_half_hash, rsa_key
 from __tests__.auth.hostile.knobs import MISSING, Knobs, changed
 from __tests__.auth.hostile.world import World
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
 
 USER_HEADER = "x-sign-in-as"
 """A browser of the tests says in this header, as JSON, who it is at the provider."""

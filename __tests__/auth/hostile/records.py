@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -50,7 +50,7 @@ _CLOSED = ("sqlalchemy", "sqlalchemy.engine", "sqlalchemy.pool", "aiosqlite", "a
 
 
 @contextmanager
-def every_logger_at_debug() -> Iterator[None]:
+def every_logger_at_debug() -> Generator[None]:
     """Open the root logger and every logger with a level of its own; the old levels come back."""
     known = [logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
     closed = {logging.root, *(logging.getLogger(name) for name in _CLOSED)}

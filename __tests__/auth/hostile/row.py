@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import httpx
-
 from __tests__.auth.hostile.browser import Exchange, query_of
 from __tests__.auth.hostile.outcomes import assert_ok
 from __tests__.auth.hostile.provider import person

@@ -2,25 +2,27 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
-from fastapi import Depends, FastAPI, Response, Security
-from sqlalchemy import delete, func, select, text, update
-from starlette.types import Receive, Scope, Send
-
+from __tests__.auth.hostile.application import make_application
 from __tests__.auth.hostile.browser import Browser, Exchange
 from __tests__.auth.hostile.clock import Clock
-from __tests__.auth.hostile.outcomes import ERROR_PAGE
-from __tests__.auth.hostile.provider import HostileProvider
+from __tests__.auth.hostile.outcomes import ERROR_PAGE, assert_ok
+from __tests__.auth.hostile.provider import HostileProvider, person
 from __tests__.auth.hostile.tls import Authority
 from __tests__.auth.hostile.world import World
+from examples.alchemy.auth_models import Account, OAuthState, Session, User
+from fastapi import FastAPI
+from sqlalchemy import delete, func, select, text, update
+from sqlalchemy.pool import QueuePool
+from starlette.types import Receive, Scope, Send
+
 from auth import (
     Auth,
-    AuthClient,
     AuthSettings,
     CookieSettings,
     Hooks,
@@ -30,7 +32,9 @@ from auth import (
     URLSettings,
 )
 from belgie.alchemy import AlchemyAdapter, Base, DatabaseRuntime, DatabaseSettings
-from examples.alchemy.auth_models import Account, OAuthState, Session, User
+
+type Launch = Callable[..., Awaitable[Site]]
+"""What the `launch` fixture is: start an application that differs from the defaults."""
 
 TLS_HOST = "127.1"
 """A name of loopback that is not one of those for which plain http would do."""
@@ -120,6 +124,12 @@ class Site:
         self.browsers.append(browser)
         return browser
 
+    async def signed_in(self, name: str = "alice", provider: str = "op", /, **claims: object) -> Browser:
+        """A new browser in which this person has just signed in."""
+        browser = self.browser(person(name, **claims))
+        assert_ok(await browser.sign_in(provider))
+        return browser
+
     def mount(self) -> None:
         self.stage.mount.current = self.app
 
@@ -181,7 +191,9 @@ class Site:
 
 
 def _checked_out(runtime: DatabaseRuntime) -> int:
-    return runtime.engine.pool.checkedout()  # type: ignore[attr-defined]  # queue pools have it, the base class not
+    pool = runtime.engine.pool
+    assert isinstance(pool, QueuePool), type(pool)
+    return pool.checkedout()
 
 
 _MODELS = (User, Account, Session)
@@ -219,11 +231,12 @@ def build(
         name: _oidc(provider, provider_options) if isinstance(provider, HostileProvider) else provider
         for name, provider in chosen.items()
     }
+    addresses: dict[str, Any] = {"error_redirect": ERROR_PAGE, **(urls or {})}
     auth = Auth(
         settings=AuthSettings(
             secret=secret,
             base_url=base_url or stage.base_url,
-            urls=URLSettings(**{"error_redirect": ERROR_PAGE, **(urls or {})}),
+            urls=URLSettings(**addresses),
             session=SessionSettings(**(session or {})),
             cookie=CookieSettings(**(cookie or {})),
             **settings,
@@ -235,7 +248,7 @@ def build(
         is_active=is_active,
         clock=stage.clock,
     )
-    return Site(stage, runtime, auth, adapter, _application(auth))
+    return Site(stage, runtime, auth, adapter, make_application(auth))
 
 
 def _oidc(provider: HostileProvider, options: Mapping[str, Any] | None) -> OIDCProviderSettings:
@@ -245,53 +258,3 @@ def _oidc(provider: HostileProvider, options: Mapping[str, Any] | None) -> OIDCP
         client_secret=provider.client_secret,
         **(options or {}),
     )
-
-
-def _application(auth: Auth[User, Account, Session, OAuthState]) -> FastAPI:
-    app = FastAPI()
-    app.include_router(auth.router)
-
-    @app.get("/me")
-    async def me(user: Annotated[User, Depends(auth.user)]) -> dict[str, Any]:
-        return {"id": str(user.id), "email": user.email, "name": user.name, "scopes": user.scopes}
-
-    @app.get("/admin")
-    async def admin(user: Annotated[User, Security(auth.user, scopes=["admin"])]) -> dict[str, str]:
-        return {"id": str(user.id)}
-
-    @app.get("/read")
-    async def read(user: Annotated[User, Security(auth.user, scopes=["read"])]) -> dict[str, str]:
-        return {"id": str(user.id)}
-
-    @app.get("/maybe")
-    async def maybe(user: Annotated[User | None, Depends(auth.optional_user)]) -> dict[str, str | None]:
-        return {"id": str(user.id) if user else None}
-
-    @app.get("/session")
-    async def session(session: Annotated[Session, Depends(auth.session)]) -> dict[str, str]:
-        return {"expires_at": session.expires_at.isoformat()}
-
-    @app.delete("/account")
-    async def delete_account(
-        client: Annotated[AuthClient[User, Account, Session, OAuthState], Depends(auth)],
-        user: Annotated[User, Depends(auth.user)],
-    ) -> dict[str, bool]:
-        return {"deleted": await client.delete_user(user)}
-
-    @app.post("/promote")
-    async def promote(
-        client: Annotated[AuthClient[User, Account, Session, OAuthState], Depends(auth)],
-        session: Annotated[Session, Depends(auth.session)],
-        response: Response,
-    ) -> None:
-        auth.set_session_cookie(response, await client.rotate_session(session))
-
-    @app.get("/recent")
-    async def recent(user: Annotated[User, Depends(auth.fresh(300))]) -> dict[str, str]:
-        return {"id": str(user.id)}
-
-    @app.post("/transfer", dependencies=[Depends(auth.same_origin)])
-    async def transfer() -> dict[str, bool]:
-        return {"done": True}
-
-    return app

@@ -1,6 +1,6 @@
 """What the application says to its database."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +23,7 @@ class Statements:
 
 
 @contextmanager
-def recorded(runtime: DatabaseRuntime) -> Iterator[Statements]:
+def recorded(runtime: DatabaseRuntime) -> Generator[Statements]:
     """Record every statement that goes through the runtime's engine."""
     statements = Statements()
 

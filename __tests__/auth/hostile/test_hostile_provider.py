@@ -6,15 +6,14 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
-from joserfc import jwt
-from joserfc.jwk import KeySet
-
 from __tests__.auth.hostile.browser import new_client, query_of
 from __tests__.auth.hostile.clock import Clock
 from __tests__.auth.hostile.jar import Jar
 from __tests__.auth.hostile.keys import b64url
 from __tests__.auth.hostile.provider import HostileProvider
 from __tests__.auth.hostile.world import World
+from joserfc import jwt
+from joserfc.jwk import KeySet
 
 VERIFIER = "v" * 43
 REDIRECT_URI = "http://127.0.0.1:9/back"

@@ -53,6 +53,7 @@ class World:
             application,
             log_config=None,
             access_log=False,  # whether a query string is logged is the server's choice, not ours
+            proxy_headers=False,  # uvicorn would believe X-Forwarded-For from loopback
             lifespan="off",
             ws="none",
             http="h11",

@@ -12,12 +12,12 @@ from typing import Any, cast
 
 import asyncpg
 import pytest
-
 from __tests__.auth.hostile.browser import Browser, new_client
 from __tests__.auth.hostile.provider import HostileProvider
 from __tests__.auth.hostile.records import Records, every_logger_at_debug
 from __tests__.auth.hostile.row import Row
 from __tests__.auth.hostile.site import Site, Stage, build, empty
+
 from auth import HTTPSettings
 from belgie.alchemy import DatabaseRuntime, DatabaseSettings
 

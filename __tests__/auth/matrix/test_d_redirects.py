@@ -1,18 +1,14 @@
 """Section D of the attack matrix: every place where somebody may say where the browser goes next."""
 
-from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
 import pytest
-from pydantic import ValidationError
-
 from __tests__.auth.hostile.browser import NAVIGATION, Browser
 from __tests__.auth.hostile.outcomes import assert_e400, assert_f403, assert_ok, assert_u401
 from __tests__.auth.hostile.provider import HostileProvider
 from __tests__.auth.hostile.row import Row
-from __tests__.auth.hostile.site import Site
-
-type Launch = Callable[..., Awaitable[Site]]
+from __tests__.auth.hostile.site import Launch, Site
+from pydantic import ValidationError
 
 D01 = [
     "//evil.example",
@@ -183,7 +179,7 @@ async def test_d12_a_path_that_only_begins_alike(site: Site, row: Row) -> None:
     assert_ok(await site.browser().sign_in(redirect_url="/authors"), "/authors")
 
 
-async def test_d13_the_stored_target_is_checked_again(launch: Launch, site: Site, row: Row) -> None:
+async def test_d00_the_stored_target_is_checked_again(launch: Launch, site: Site, row: Row) -> None:
     row.expects(users=1, sessions=1)
     browser = site.browser()
     url = await browser.reach_callback(redirect_url="https://app.example/ok")
@@ -191,7 +187,7 @@ async def test_d13_the_stored_target_is_checked_again(launch: Launch, site: Site
     assert_ok(await browser.callback(url), "/")
 
 
-async def test_d13_a_target_changed_in_the_store(site: Site, row: Row) -> None:
+async def test_d00_a_target_changed_in_the_store(site: Site, row: Row) -> None:
     from examples.alchemy.auth_models import OAuthState  # noqa: PLC0415 - only here
 
     row.expects(users=1, sessions=1, token_hits=4)

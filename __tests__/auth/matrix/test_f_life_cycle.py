@@ -1,11 +1,9 @@
 """Section F of the attack matrix: how sessions and users end, and stay ended."""
 
-from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 import pytest
-
-from __tests__.auth.hostile.browser import SCRIPT, Browser
+from __tests__.auth.hostile.browser import SCRIPT
 from __tests__.auth.hostile.outcomes import (
     assert_e400,
     assert_er,
@@ -16,22 +14,15 @@ from __tests__.auth.hostile.outcomes import (
 )
 from __tests__.auth.hostile.provider import HostileProvider, person
 from __tests__.auth.hostile.row import Row
-from __tests__.auth.hostile.site import Site
-from auth import LinkingPolicy
+from __tests__.auth.hostile.site import Launch, Site
 from examples.alchemy.auth_models import Account, User
 
-type Launch = Callable[..., Awaitable[Site]]
-
-
-async def signed_in(site: Site, name: str = "alice", provider: str = "op") -> Browser:
-    browser = site.browser(person(name))
-    assert_ok(await browser.sign_in(provider))
-    return browser
+from auth import LinkingPolicy
 
 
 async def test_f01_nothing_works_after_sign_out(site: Site, row: Row) -> None:
     row.expects(users=1, sessions=0, token_hits=1)
-    browser = await signed_in(site)
+    browser = await site.signed_in()
     other_tab = site.browser()
     other_tab.jar = browser.jar.snapshot()
     saved = browser.session_cookie
@@ -57,7 +48,7 @@ CROSS_SITE: list[dict[str, str]] = [
 @pytest.mark.parametrize("headers", CROSS_SITE, ids=lambda headers: "-".join(headers.values()).replace("/", "_"))
 async def test_f02_another_site_cannot_sign_out(site: Site, row: Row, headers: dict[str, str]) -> None:
     row.expects(users=1, sessions=1)
-    browser = await signed_in(site)
+    browser = await site.signed_in()
     assert_f403(await browser.request("POST", "/auth/signout", headers=headers))
     assert not browser.exchanges[-1].cookies
     assert (await browser.me()).status_code == 200
@@ -66,7 +57,7 @@ async def test_f02_another_site_cannot_sign_out(site: Site, row: Row, headers: d
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
 async def test_f02_sign_out_is_a_post(site: Site, row: Row, method: str) -> None:
     row.expects(users=1, sessions=1)
-    browser = await signed_in(site)
+    browser = await site.signed_in()
     answer = await browser.request(method, "/auth/signout", headers={**SCRIPT, "origin": browser.origin})
     assert answer.status_code == 405
     assert (await browser.me()).status_code == 200
@@ -76,7 +67,7 @@ async def test_f02_sign_out_without_a_session(site: Site, row: Row) -> None:
     row.expects(users=1, sessions=0, token_hits=1)
     nobody = site.browser()
     assert_ok(await nobody.post("/auth/signout"))
-    browser = await signed_in(site)
+    browser = await site.signed_in()
     dead = browser.jar.snapshot()
     assert_ok(await browser.post("/auth/signout"))
     browser.jar = dead
@@ -89,8 +80,8 @@ async def test_f02_sign_out_without_a_session(site: Site, row: Row) -> None:
 
 async def test_f04_sign_out_everywhere_else(site: Site, row: Row) -> None:
     row.expects(users=2, sessions=2, token_hits=4)
-    laptop, phone, tablet = [await signed_in(site) for _ in range(3)]
-    other = await signed_in(site, "bob")
+    laptop, phone, tablet = [await site.signed_in() for _ in range(3)]
+    other = await site.signed_in("bob")
     assert len((await laptop.get("/auth/sessions")).json()) == 3
     assert (await laptop.delete("/auth/sessions")).json() == {"revoked": 2}
     assert_u401(await phone.me())
@@ -101,7 +92,7 @@ async def test_f04_sign_out_everywhere_else(site: Site, row: Row) -> None:
 
 async def test_f04_end_one_of_my_sessions(site: Site, row: Row) -> None:
     row.expects(users=1, sessions=1, token_hits=2)
-    laptop, phone = [await signed_in(site) for _ in range(2)]
+    laptop, phone = [await site.signed_in() for _ in range(2)]
     listed = (await laptop.get("/auth/sessions")).json()
     (lost,) = [session["id"] for session in listed if not session["current"]]
     assert (await laptop.delete(f"/auth/sessions/{lost}")).status_code == 204
@@ -111,7 +102,7 @@ async def test_f04_end_one_of_my_sessions(site: Site, row: Row) -> None:
 
 async def test_f04_revoked_by_an_administrator(site: Site, row: Row) -> None:
     row.expects(users=1, sessions=0, token_hits=3)
-    browsers = [await signed_in(site) for _ in range(3)]
+    browsers = [await site.signed_in() for _ in range(3)]
     (user,) = await site.rows(User)
 
     async def revoke() -> int:
@@ -125,7 +116,7 @@ async def test_f04_revoked_by_an_administrator(site: Site, row: Row) -> None:
 
 async def test_f05_more_rights_come_with_a_new_session(site: Site, row: Row) -> None:
     row.expects(users=1, sessions=1, refreshes=True)
-    browser = await signed_in(site)
+    browser = await site.signed_in()
     old = browser.session_cookie
     await site.change(User, scopes=["admin"])
     assert (await browser.post("/promote")).status_code == 200
@@ -136,7 +127,7 @@ async def test_f05_more_rights_come_with_a_new_session(site: Site, row: Row) -> 
 
 async def test_f05_a_sensitive_route_wants_a_recent_sign_in(site: Site, row: Row) -> None:
     row.expects(users=1, sessions=1, token_hits=2)
-    browser = await signed_in(site)
+    browser = await site.signed_in()
     assert (await browser.get("/recent")).status_code == 200
     site.stage.clock.advance(400)
     assert_f403(await browser.get("/recent"), "reauthentication_required")
@@ -150,7 +141,7 @@ async def test_f06_a_disabled_user_is_out_at_once(launch: Launch, row: Row) -> N
     row.expects(users=2, sessions=2, token_hits=3)
     disabled: set[str] = set()
     site = await launch(is_active=lambda user: user.email not in disabled)
-    browser, bystander = await signed_in(site), await signed_in(site, "bob")
+    browser, bystander = await site.signed_in(), await site.signed_in("bob")
     disabled.add("alice@people.example")
     answer = await browser.me()
     assert_u401(answer)
@@ -166,7 +157,7 @@ async def test_f06_a_disabled_user_is_out_at_once(launch: Launch, row: Row) -> N
 @pytest.mark.parametrize("how", ["route", "store"])
 async def test_f07_a_deleted_user_leaves_nothing(site: Site, row: Row, how: str) -> None:
     row.expects(users=1, sessions=1, token_hits=3)
-    laptop, phone, bystander = await signed_in(site), await signed_in(site), await signed_in(site, "bob")
+    laptop, phone, bystander = await site.signed_in(), await site.signed_in(), await site.signed_in("bob")
     if how == "route":
         assert (await laptop.delete("/account")).json() == {"deleted": True}
     else:
@@ -180,7 +171,7 @@ async def test_f07_a_deleted_user_leaves_nothing(site: Site, row: Row, how: str)
 
 async def test_f07_a_link_flow_dies_with_its_user(site: Site, row: Row) -> None:
     row.expects(users=0, token_hits=1)
-    browser = await signed_in(site)
+    browser = await site.signed_in()
     link = await browser.post("/auth/provider/evil/link")
     url = await browser.authorize(link)
     assert (await browser.delete("/account")).json() == {"deleted": True}
@@ -195,7 +186,7 @@ async def test_f08_proof_of_the_address_ends_what_was_there_before(
     site = await launch(linking=LinkingPolicy(trusted_providers=["op"]))
     attacker = site.browser(person("mallory", email="victim@people.example", email_verified=False))
     assert_ok(await attacker.sign_in("evil"))
-    victim = await signed_in(site, "victim")
+    victim = await site.signed_in("victim")
     assert_u401(await attacker.me())
     assert (await victim.me()).status_code == 200
     # and the attacker's way in is gone as well, not only the session
@@ -207,7 +198,7 @@ async def test_f08_proof_of_the_address_ends_what_was_there_before(
 
 async def test_f09_a_deleted_user_who_signs_in_again_is_new(site: Site, row: Row) -> None:
     row.expects(users=1, sessions=1, token_hits=2)
-    browser = await signed_in(site)
+    browser = await site.signed_in()
     await site.change(User, scopes=["admin"])
     old = (await browser.me()).json()["id"]
     assert (await browser.delete("/account")).json() == {"deleted": True}
@@ -219,7 +210,7 @@ async def test_f09_a_deleted_user_who_signs_in_again_is_new(site: Site, row: Row
 
 async def test_f10_end_somebody_elses_session(site: Site, row: Row) -> None:
     row.expects(users=2, sessions=2)
-    mallory, bob = await signed_in(site, "mallory"), await signed_in(site, "bob")
+    mallory, bob = await site.signed_in("mallory"), await site.signed_in("bob")
     (bobs,) = [session["id"] for session in (await bob.get("/auth/sessions")).json()]
     theirs = await mallory.delete(f"/auth/sessions/{bobs}")
     nobodys = await mallory.delete(f"/auth/sessions/{uuid4()}")
@@ -231,7 +222,7 @@ async def test_f10_end_somebody_elses_session(site: Site, row: Row) -> None:
 @pytest.mark.parametrize("session_id", ["1", "' OR 1=1--", "%00", "a" * 5000, "*", "null", "é"])
 async def test_f10_a_session_id_that_is_none(site: Site, row: Row, session_id: str) -> None:
     row.expects(users=1, sessions=1)
-    browser = await signed_in(site)
+    browser = await site.signed_in()
     answer = await browser.delete(f"/auth/sessions/{session_id}")
     assert answer.status_code in {404, 422}
     assert (await browser.me()).status_code == 200

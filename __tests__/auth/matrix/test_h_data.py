@@ -2,30 +2,19 @@
 
 import json
 import uuid
-from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-
-from __tests__.auth.hostile.browser import Browser
 from __tests__.auth.hostile.knobs import MISSING
 from __tests__.auth.hostile.outcomes import assert_er, assert_f403, assert_ok
-from __tests__.auth.hostile.provider import HostileProvider, person
+from __tests__.auth.hostile.provider import HostileProvider
 from __tests__.auth.hostile.row import Row
-from __tests__.auth.hostile.site import Site
+from __tests__.auth.hostile.site import Launch, Site
 from __tests__.auth.hostile.statements import recorded
 from examples.alchemy.auth_models import Account, Session, User
 
-type Launch = Callable[..., Awaitable[Site]]
-
 INJECTION = "' OR 1=1--"
-
-
-async def signed_in(site: Site, name: str = "alice", /, **claims: object) -> Browser:
-    browser = site.browser(person(name, **claims))
-    assert_ok(await browser.sign_in())
-    return browser
 
 
 FORBIDDEN = [
@@ -52,7 +41,7 @@ FORBIDDEN = [
 @pytest.mark.parametrize("field", FORBIDDEN)
 async def test_h01_mass_assignment(site: Site, row: Row, field: str) -> None:
     row.expects(users=1, sessions=1)
-    await signed_in(site)
+    await site.signed_in()
     (user,) = await site.rows(User)
     (session,) = await site.rows(Session)
 
@@ -75,7 +64,7 @@ async def test_h01_mass_assignment(site: Site, row: Row, field: str) -> None:
 @pytest.mark.parametrize("field", ["user_id", "provider", "provider_account_id"])
 async def test_h01_the_owner_of_a_row_is_fixed(site: Site, row: Row, field: str) -> None:
     row.expects(users=1, sessions=1)
-    await signed_in(site)
+    await site.signed_in()
     (user,) = await site.rows(User)
     (session,) = await site.rows(Session)
 
@@ -94,7 +83,7 @@ FOREIGN_FIELDS = ["user_id", "id", "session_id", "session", "provider", "scopes"
 
 async def test_h02_the_owner_comes_from_the_session(site: Site, row: Row) -> None:
     row.expects(users=2, sessions=2)
-    bob, alice = await signed_in(site, "bob"), await signed_in(site, "alice")
+    bob, alice = await site.signed_in("bob"), await site.signed_in("alice")
     bobs = {"id": (await bob.me()).json()["id"], "session": (await bob.get("/auth/sessions")).json()[0]["id"]}
     values = [bobs["id"], bobs["session"], "admin", "op", "bob@people.example", "true"]
     query = "&".join(f"{field}={quote(value)}" for field in FOREIGN_FIELDS for value in values)
@@ -114,7 +103,7 @@ async def test_h02_the_owner_comes_from_the_session(site: Site, row: Row) -> Non
 
 async def test_h02_state_changing_routes_take_no_owner(site: Site, row: Row) -> None:
     row.expects(users=2, sessions=1, token_hits=2)
-    bob, alice = await signed_in(site, "bob"), await signed_in(site, "alice")
+    bob, alice = await site.signed_in("bob"), await site.signed_in("alice")
     bob_id = (await bob.me()).json()["id"]
     bobs_session = (await bob.get("/auth/sessions")).json()[0]["id"]
     body = {"user_id": bob_id, "session_id": bobs_session, "id": bob_id}
@@ -132,9 +121,9 @@ async def test_h02_state_changing_routes_take_no_owner(site: Site, row: Row) -> 
 )
 async def test_h03_text_is_data(site: Site, row: Row, hostile: str) -> None:
     row.expects(users=2, sessions=2)
-    await signed_in(site, "victim")
+    await site.signed_in("victim")
     with recorded(site.runtime) as statements:
-        browser = await signed_in(site, "mallory", sub=f"victi{hostile}", name=f"M {hostile}")
+        browser = await site.signed_in("mallory", sub=f"victi{hostile}", name=f"M {hostile}")
         await browser.get(f"/auth/provider/{quote(hostile, safe='')}/signin")
         await browser.get(f"/auth/provider/op/callback?state={quote(hostile, safe='')}&code=c")
         await browser.delete(f"/auth/sessions/{quote(hostile, safe='')}")
@@ -151,8 +140,8 @@ async def test_h03_text_is_data(site: Site, row: Row, hostile: str) -> None:
 @pytest.mark.parametrize("local", ["o'brien", "a%b", "a_b", "a|b", "{a}", "a$b", "`a`", "a?b", "a=b", "a--b"])
 async def test_h03_an_address_is_data(site: Site, row: Row, local: str) -> None:
     row.expects(users=2, sessions=2)
-    await signed_in(site, "axb")
-    await signed_in(site, "other", email=f"{local}@people.example")
+    await site.signed_in("axb")
+    await site.signed_in("other", email=f"{local}@people.example")
     assert {user.email for user in await site.rows(User)} == {"axb@people.example", f"{local}@people.example"}
 
 
@@ -185,7 +174,7 @@ async def test_h05_scopes_are_exact_words(
     *, site: Site, row: Row, scopes: list[str] | None, admin: bool, read: bool
 ) -> None:
     row.expects(users=1, sessions=1)
-    browser = await signed_in(site)
+    browser = await site.signed_in()
     await site.change(User, scopes=scopes)
     for path, allowed in (("/admin", admin), ("/read", read)):
         answer = await browser.get(path)
@@ -216,7 +205,7 @@ async def test_h05_the_providers_scopes_are_not_ours(site: Site, row: Row, op: H
         return
     row.expects(users=1, sessions=1)
     op.knobs.token_members = {"scope": scope}
-    browser = await signed_in(site)
+    browser = await site.signed_in()
     assert_f403(await browser.get("/admin"), "insufficient_scope")
     assert not (await browser.me()).json()["scopes"]
     (account,) = await site.rows(Account)
@@ -225,7 +214,7 @@ async def test_h05_the_providers_scopes_are_not_ours(site: Site, row: Row, op: H
 
 async def test_h06_a_right_that_was_taken_away_is_gone(site: Site, row: Row) -> None:
     row.expects(users=1, sessions=1)
-    browser = await signed_in(site)
+    browser = await site.signed_in()
     await site.change(User, scopes=["admin"])
     assert (await browser.get("/admin")).status_code == 200
     await site.change(User, scopes=["read"])
@@ -254,7 +243,7 @@ PICTURES = [
 @pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: str(picture)[:40])
 async def test_h07_only_https_pictures_are_kept(site: Site, row: Row, picture: object) -> None:
     row.expects(users=1, sessions=1)
-    await signed_in(site, picture=picture)
+    await site.signed_in(picture=picture)
     (user,) = await site.rows(User)
     if picture == 'https://people.example/"onerror="alert(1)':
         assert user.image in {None, picture}  # printable, https: whoever writes HTML escapes it
@@ -264,7 +253,7 @@ async def test_h07_only_https_pictures_are_kept(site: Site, row: Row, picture: o
 
 async def test_h07_a_good_picture_is_kept(site: Site, row: Row) -> None:
     row.expects(users=1, sessions=1)
-    await signed_in(site)
+    await site.signed_in()
     assert [user.image for user in await site.rows(User)] == ["https://people.example/alice.png"]
 
 
@@ -301,7 +290,7 @@ async def test_h07_ten_thousand_groups(site: Site, row: Row, op: HostileProvider
 
 async def test_h07_a_few_groups_are_ignored(site: Site, row: Row) -> None:
     row.expects(users=1, sessions=1)
-    browser = await signed_in(site, groups=["admin"] * 100, roles=["admin"], permissions="admin")
+    browser = await site.signed_in(groups=["admin"] * 100, roles=["admin"], permissions="admin")
     assert_f403(await browser.get("/admin"), "insufficient_scope")
 
 
@@ -310,7 +299,7 @@ async def test_h08_what_is_not_asked_for_is_not_kept(launch: Launch, row: Row, t
     row.expects(users=1, sessions=1)
     site = await launch(provider_tokens=tokens)
     claims: dict[str, Any] = {"ssn": "canary-claim-078-05-1120", "address": {"street": "canary-claim-street"}}
-    browser = await signed_in(site, **claims)
+    browser = await site.signed_in(**claims)
     answers = [await browser.get(path) for path in ("/me", "/auth/session", "/auth/sessions", "/auth/accounts")]
     assert "canary-claim" not in json.dumps(await site.dump())
     for answer in answers:

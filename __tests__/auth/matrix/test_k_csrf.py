@@ -1,16 +1,10 @@
 """Section K of the attack matrix, the part about requests from other sites."""
 
-from collections.abc import Awaitable, Callable
-
 import pytest
-
-from __tests__.auth.hostile.browser import SCRIPT, Browser
+from __tests__.auth.hostile.browser import SCRIPT
 from __tests__.auth.hostile.outcomes import assert_f403, assert_ok
-from __tests__.auth.hostile.provider import person
 from __tests__.auth.hostile.row import Row
-from __tests__.auth.hostile.site import Site
-
-type Launch = Callable[..., Awaitable[Site]]
+from __tests__.auth.hostile.site import Launch, Site
 
 UNSAFE = [
     ("POST", "/auth/signout"),
@@ -27,12 +21,6 @@ BODIES = [
     ("application/json", b"{}"),
 ]
 CROSS = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "empty"}
-
-
-async def signed_in(site: Site, name: str = "alice") -> Browser:
-    browser = site.browser(person(name))
-    assert_ok(await browser.sign_in())
-    return browser
 
 
 def test_k01_no_unsafe_route_is_missing_from_these_rows(site: Site) -> None:
@@ -58,7 +46,7 @@ async def test_k01_another_site_posts(
     *, site: Site, row: Row, method: str, path: str, content_type: str, body: bytes
 ) -> None:
     row.expects(users=1, sessions=1)
-    browser = await signed_in(site)
+    browser = await site.signed_in()
     for headers in ({"origin": "https://evil.example", **CROSS}, {"origin": "https://evil.example"}, CROSS):
         sent = {**headers, "content-type": content_type}
         assert_f403(await browser.request(method, path, headers=sent, content=body))
@@ -94,7 +82,7 @@ def twins(site: Site) -> list[str]:
 @pytest.mark.parametrize(("method", "path"), UNSAFE)
 async def test_k02_foreign_origins(site: Site, row: Row, method: str, path: str) -> None:
     row.expects(users=1, sessions=1)
-    browser = await signed_in(site)
+    browser = await site.signed_in()
     cookie = ("cookie", browser.jar.header(browser.base))
     for origin in twins(site):
         assert_f403(await browser.raw(method, path, [cookie, ("origin", origin)]))
@@ -111,7 +99,7 @@ async def test_k02_foreign_origins(site: Site, row: Row, method: str, path: str)
 )
 async def test_k02_only_a_foreign_referer(*, site: Site, row: Row, method: str, path: str, referer: str) -> None:
     row.expects(users=1, sessions=1)
-    browser = await signed_in(site)
+    browser = await site.signed_in()
     cookie = ("cookie", browser.jar.header(browser.base))
     assert_f403(await browser.raw(method, path, [cookie, ("referer", referer)]))
     assert (await browser.me()).status_code == 200
@@ -123,7 +111,7 @@ async def test_k02_only_a_foreign_referer(*, site: Site, row: Row, method: str, 
 )
 async def test_k03_sibling_sub_domain(*, site: Site, row: Row, method: str, path: str, site_header: str) -> None:
     row.expects(users=1, sessions=1)
-    browser = await signed_in(site)
+    browser = await site.signed_in()
     cookie = ("cookie", browser.jar.header(browser.base))
     assert_f403(await browser.raw(method, path, [cookie, ("sec-fetch-site", site_header)]))
     sibling = [cookie, ("sec-fetch-site", "same-site"), ("origin", "https://sibling.app.example")]
@@ -134,7 +122,7 @@ async def test_k03_sibling_sub_domain(*, site: Site, row: Row, method: str, path
 async def test_k03_a_trusted_sibling(launch: Launch, row: Row) -> None:
     row.expects(users=1, sessions=0, token_hits=1)
     site = await launch(trusted_origins=("https://sibling.app.example",))
-    browser = await signed_in(site)
+    browser = await site.signed_in()
     headers = {"sec-fetch-site": "same-site", "origin": "https://sibling.app.example"}
     assert (await browser.request("POST", "/transfer", headers=headers)).json() == {"done": True}
     assert_f403(await browser.request("POST", "/transfer", headers={**headers, "origin": "https://app.example"}))
@@ -145,7 +133,7 @@ async def test_k03_a_trusted_sibling(launch: Launch, row: Row) -> None:
 async def test_k04_no_browser(launch: Launch, row: Row, strict: bool) -> None:
     row.expects(users=1, sessions=1 if strict else 0, token_hits=1)
     site = await launch(csrf_strict=strict)
-    browser = await signed_in(site)
+    browser = await site.signed_in()
     transfer = await browser.request("POST", "/transfer")
     signout = await browser.request("POST", "/auth/signout")
     if strict:
@@ -160,7 +148,7 @@ async def test_k04_no_browser(launch: Launch, row: Row, strict: bool) -> None:
 @pytest.mark.parametrize("site_header", ["same-origin", "none"])
 async def test_k04_the_applications_own_pages(site: Site, row: Row, site_header: str) -> None:
     row.expects(users=1, sessions=0, token_hits=1)
-    browser = await signed_in(site)
+    browser = await site.signed_in()
     headers = {**SCRIPT, "sec-fetch-site": site_header}
     assert (await browser.request("POST", "/transfer", headers=headers)).json() == {"done": True}
     assert (await browser.post("/transfer")).json() == {"done": True}
@@ -184,7 +172,7 @@ OVERRIDES: list[dict[str, str]] = [
 @pytest.mark.parametrize("headers", OVERRIDES, ids=lambda headers: next(iter(headers)))
 async def test_k06_methods_cannot_be_overridden(site: Site, row: Row, headers: dict[str, str]) -> None:
     row.expects(users=1, sessions=1)
-    browser = await signed_in(site)
+    browser = await site.signed_in()
     assert (await browser.get("/auth/signout?_method=POST", headers=headers)).status_code == 405
     answer = await browser.get("/auth/sessions?_method=DELETE", headers=headers)
     assert len(answer.json()) == 1
@@ -202,7 +190,7 @@ async def test_k06_methods_cannot_be_overridden(site: Site, row: Row, headers: d
 )
 async def test_k06_other_methods_change_nothing(*, site: Site, row: Row, method: str, path: str) -> None:
     row.expects(users=1, sessions=1)
-    browser = await signed_in(site)
+    browser = await site.signed_in()
     answer = await browser.request(method, path, headers={"origin": "https://evil.example"})
     assert answer.status_code in {200, 400, 404, 405}
     assert not browser.exchanges[-1].cookies
@@ -214,7 +202,7 @@ async def test_k06_other_methods_change_nothing(*, site: Site, row: Row, method:
 async def test_k07_no_cross_origin_reading(launch: Launch, row: Row, origin: str) -> None:
     row.expects(users=1, sessions=1)
     site = await launch(trusted_origins=("https://sibling.app.example",))
-    browser = await signed_in(site)
+    browser = await site.signed_in()
     preflight = {
         "origin": origin,
         "access-control-request-method": "DELETE",
