@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.exc import InvalidRequestError
 
 from proto import AdapterError, ConflictError, InvalidValueError
 
@@ -210,3 +211,61 @@ async def test_an_extension_is_undone_with_the_block(adapter: Any, db: Any, othe
             assert await adapter.extend_session(db, rows.session.id, expiry + timedelta(hours=1), previous=expiry)
             raise ZeroDivisionError
     assert (await adapter.get_session(other_db, rows.session.id)).expires_at == expiry
+
+
+async def test_a_transaction_that_the_application_began_is_committed_by_its_end(
+    adapter: Any, db: Any, other_db: Any, statement_log: Any
+) -> None:
+    async with db.begin():
+        user = await adapter.create_user(db, "eve@example.com")
+        async with adapter.transaction(db):
+            await adapter.create_account(db, user.id, "op", "1")
+        await adapter.update_user(db, user.id, name="Eve")
+        await adapter.delete_oauth_state(db, "state")
+        assert statement_log.commits == 0
+    assert statement_log.commits == 1
+    assert (await adapter.get_user_by_email(other_db, "eve@example.com")).name == "Eve"
+    await adapter.create_user(db, "bob@example.com")
+    assert statement_log.commits == 2
+
+
+async def test_the_runtimes_transaction_is_one_too(adapter: Any, other_db: Any) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with adapter.db_runtime.transaction() as db:
+            await adapter.create_user(db, "eve@example.com")
+            await adapter.create_user(db, "bob@example.com")
+            raise ZeroDivisionError
+    assert await count(other_db, adapter.user) == 0
+    async with adapter.db_runtime.transaction() as db:
+        await adapter.create_user(db, "eve@example.com")
+        await adapter.create_user(db, "bob@example.com")
+    assert await count(other_db, adapter.user) == 2
+
+
+@pytest.mark.usefixtures("rows")
+async def test_a_conflict_in_the_applications_transaction_writes_nothing_even_if_it_is_caught(
+    adapter: Any, db: Any, other_db: Any
+) -> None:
+    async with db.begin():
+        await adapter.create_user(db, "eve@example.com")
+        with pytest.raises(ConflictError):
+            await adapter.create_user(db, "ada@example.com")
+        with pytest.raises(InvalidRequestError, match="closed transaction"):
+            await adapter.create_user(db, "bob@example.com")
+    assert await count(other_db, adapter.user) == 1
+
+
+@pytest.mark.usefixtures("rows")
+async def test_a_conflict_in_a_savepoint_of_the_application_undoes_the_savepoint_only(
+    adapter: Any, db: Any, other_db: Any, statement_log: Any
+) -> None:
+    async with db.begin():
+        await adapter.create_user(db, "eve@example.com")
+        with pytest.raises(ConflictError):
+            async with db.begin_nested():
+                await adapter.create_user(db, "lost@example.com")
+                await adapter.create_user(db, "ada@example.com")
+        await adapter.create_user(db, "bob@example.com")
+        assert statement_log.commits == 0
+    addresses = await other_db.scalars(select(adapter.user.email).order_by(adapter.user.email))
+    assert addresses.all() == ["ada@example.com", "bob@example.com", "eve@example.com"]

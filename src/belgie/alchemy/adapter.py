@@ -38,8 +38,9 @@ class AlchemyAdapter[
     """Keeps users, accounts, sessions and OAuth states in the application's own tables.
 
     It offers `proto.AdapterProtocol` and every optional capability of `proto`. The first argument of each method is
-    a SQLAlchemy `AsyncSession`. A writing method commits, unless a `transaction` is open on that session; after
-    an error it has rolled back, and the session is usable. A rollback expires the rows that the session had
+    a SQLAlchemy `AsyncSession`. A writing method commits, unless a `transaction` is open on that session or the
+    application has begun one with `db.begin()` or `db.begin_nested()`; after an error it has rolled back, save in
+    a savepoint of the application's, and the session is usable. A rollback expires the rows that the session had
     loaded: `await db.refresh(row)` before reading them again.
 
     Every method may raise `proto.UnavailableError`. Errors name fields, never their values.

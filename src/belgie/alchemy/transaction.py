@@ -1,4 +1,4 @@
-"""Who commits: each call by itself, or a block for all calls in it.
+"""Who commits: each call by itself, a block for all calls in it, or the application that has begun a transaction.
 
 Whether a block is open is kept on the session, because one adapter serves many sessions at a time.
 """
@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
+from sqlalchemy.orm import SessionTransactionOrigin
 
 from belgie.alchemy.errors import forget_values, translate
 from proto import AdapterError
@@ -81,14 +82,15 @@ async def guarded(session: AsyncSession, *, commit: bool = False) -> AsyncGenera
 
     Args:
         session: where the statements run.
-        commit: make them permanent at the end, unless a block is open, whose end does.
+        commit: make them permanent at the end, unless a block is open, whose end does, or the application has begun
+            the transaction with `begin()` or `begin_nested()`, whose end does.
     """
     block: _Block | None = session.info.get(_OPEN_BLOCK)
     if block is not None:
         block.refuse_if_undone()
     try:
         yield
-        if commit and block is None:
+        if commit and block is None and not _begun_by_application(session):
             await _commit(session)
     except BaseException as error:
         await _undo(session, block)
@@ -97,6 +99,12 @@ async def guarded(session: AsyncSession, *, commit: bool = False) -> AsyncGenera
         if meaning is None or meaning is error:
             raise
         raise meaning from error
+
+
+def _begun_by_application(session: AsyncSession) -> bool:
+    current = session.sync_session.get_transaction()
+    explicit = current is not None and current.origin is SessionTransactionOrigin.BEGIN
+    return explicit or session.in_nested_transaction()
 
 
 async def _commit(session: AsyncSession) -> None:
@@ -114,6 +122,8 @@ async def _undo(session: AsyncSession, block: _Block | None) -> None:
         if block.undone:
             return
         block.undone = True
+    elif session.in_nested_transaction():
+        return  # the application's savepoint undoes what came after it, and keeps what came before
     # Where the connection is lost, so is what was written; the error that led here says more than this one's.
     with suppress(SQLAlchemyError):
         await session.rollback()
