@@ -3,6 +3,8 @@
 import os
 import pty
 import re
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -209,6 +211,25 @@ def test_ping_waits_for_a_database_that_is_starting(own_postgres_server: Any, tm
         own_postgres_server.start()
         output, _ = process.communicate(timeout=60)
     assert (process.returncode, output.startswith("PostgreSQL ")) == (0, True), output
+
+
+def test_an_interrupt_ends_the_waiting_without_a_traceback(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://app:{PASSWORD}@127.0.0.1:{silent.getsockname()[1]}/app"
+        with subprocess.Popen(
+            [COMMAND, "db", "ping"],
+            cwd=tmp_path,
+            env=environment({"BELGIE_DATABASE_URL": url}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            connection, _ = silent.accept()
+            with connection:
+                process.send_signal(signal.SIGINT)
+                output, _ = process.communicate(timeout=60)
+    assert process.returncode > 0
+    assert output.strip() in {"", "Aborted!", "Aborted."}
 
 
 def test_ping_gives_up_when_the_time_is_over(run: Belgie) -> None:
