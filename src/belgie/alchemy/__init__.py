@@ -2,6 +2,7 @@
 
 from belgie.alchemy.adapter import AlchemyAdapter
 from belgie.alchemy.base import NAMING_CONVENTION, Base
+from belgie.alchemy.databases import Databases
 from belgie.alchemy.mixins import (
     AccountMixin,
     OAuthStateMixin,
@@ -10,7 +11,13 @@ from belgie.alchemy.mixins import (
     TimestampMixin,
     UserMixin,
 )
-from belgie.alchemy.settings import DatabaseRuntime, DatabaseSettings, PostgresSettings, SqliteSettings
+from belgie.alchemy.settings import (
+    DatabaseRuntime,
+    DatabaseSettings,
+    PostgresSettings,
+    ReplicaSettings,
+    SqliteSettings,
+)
 from belgie.alchemy.types import DateTimeUTC, ScopeList, Scopes
 
 __all__ = [
@@ -20,10 +27,12 @@ __all__ = [
     "Base",
     "DatabaseRuntime",
     "DatabaseSettings",
+    "Databases",
     "DateTimeUTC",
     "OAuthStateMixin",
     "PostgresSettings",
     "PrimaryKeyMixin",
+    "ReplicaSettings",
     "ScopeList",
     "Scopes",
     "SessionMixin",

@@ -94,20 +94,20 @@ class AccountResolver[
             OAuthError: `account_in_use` by another user, or `provider_already_linked` with another account.
         """
         check_account_id(arrival.profile.provider_account_id)
+        user_id = user.id  # a conflict undoes the transaction, and with it what the row had loaded
         try:
             async with self._context.capabilities.transaction(db):
                 found = await self._find(db, arrival)
-                if found is not None and found[1].id != user.id:
-                    raise _in_use()
+                _require_owner(found, user_id)
                 if found is not None:
                     await self._update_account(db, arrival, found[0])
                 else:
-                    await self._create_account(db, arrival, user.id)
+                    await self._create_account(db, arrival, user_id)
         except ConflictError:
             found = await self._find(db, arrival)
-            if found is not None and found[1].id != user.id:
-                raise _in_use() from None
-            raise OAuthError("provider_already_linked") from None
+            _require_owner(found, user_id)
+            if found is None:
+                raise OAuthError("provider_already_linked") from None
 
     async def _sign_in(self, db: DBConnection, arrival: Arrival) -> SignedIn[UserT, SessionT]:
         found = await self._find(db, arrival)
@@ -232,5 +232,6 @@ def _not_linked() -> OAuthError:
     return OAuthError("account_not_linked")
 
 
-def _in_use() -> OAuthError:
-    return OAuthError("account_in_use")
+def _require_owner(found: tuple[AccountProtocol, UserProtocol[Any]] | None, user_id: UUID) -> None:
+    if found is not None and found[1].id != user_id:
+        raise OAuthError("account_in_use")
