@@ -151,6 +151,12 @@ async def test_a_key_of_one_issuer_signs_for_no_other(sign_in: SignIn, server: F
     assert (await profile_from(sign_in(tenant=PERSONAL))).provider_account_id.startswith(PERSONAL)
 
 
+@pytest.mark.parametrize("setting", [CONTOSO, "common", "organizations"])
+async def test_one_tenant_is_signed_for_by_the_key_of_all(sign_in: SignIn, server: FakeProvider, setting: str) -> None:
+    server.keys = [server.key.public_jwk(issuer=f"{server.url}/{{tenantid}}/v2.0")]
+    assert (await profile_from(sign_in(setting, CONTOSO))).provider_account_id.startswith(CONTOSO)
+
+
 async def test_a_key_of_all_issuers_signs_for_each(sign_in: SignIn, server: FakeProvider) -> None:
     template = f"{server.url}/{{tenantid}}/v2.0"
     other = rsa_key("another-key").public_jwk(issuer=template)

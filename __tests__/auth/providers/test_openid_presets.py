@@ -245,6 +245,13 @@ async def test_slacks_token_names_a_workspace(make: Make, server: FakeProvider, 
     assert await refused(make(slack(server), SLACK, **{"https://slack.com/team_id": team})) == "invalid_id_token"
 
 
+async def test_slack_is_asked_for_no_workspace_unless_one_is_set(make: Make, server: FakeProvider) -> None:
+    query = query_of(
+        await make(slack(server, authorization_parameters={"locale": "en"}), SLACK).authorization_url(REQUEST)
+    )
+    assert ("team" in query, query["locale"]) == (False, "en")
+
+
 async def test_slacks_workspace_is_what_the_token_says(make: Make, server: FakeProvider) -> None:
     provider = make(slack(server, team="T0R7GR"), SLACK)
     assert query_of(await provider.authorization_url(REQUEST))["team"] == "T0R7GR"
