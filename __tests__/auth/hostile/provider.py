@@ -126,28 +126,31 @@ class HostileProvider:
         }
         return changed(honest, self.knobs.metadata)
 
-    async def _arrived(self, request: Request, endpoint: str) -> Response | None:
-        """Count and log the request; the answer that a knob has put in place of the honest one."""
+    async def _arrived(self, request: Request, endpoint: str) -> tuple[Seen, Response | None]:
+        """Count and log the request; with it the answer that a knob has put in place of the honest one."""
         body = (await request.body()).decode("utf-8", "replace")
         form = dict(parse_qsl(body)) if request.method == "POST" else {}
         self.hits[endpoint] += 1
         headers = {name.lower(): value for name, value in request.headers.items()}
-        self.seen.append(Seen(endpoint, request.method, request.url.path, dict(request.query_params), headers, form))
+        seen = Seen(endpoint, request.method, request.url.path, dict(request.query_params), headers, form)
+        self.seen.append(seen)
         if endpoint == "token" and (notify := self.knobs.on_token) is not None:
             notify()
         if seconds := self.knobs.delays.get(endpoint):
             await asyncio.sleep(seconds)
         answer = self.knobs.answers.get(endpoint)
         if answer is None:
-            return None
+            return seen, None
         headers = {"content-type": "application/json", **answer.headers}
-        return Response(answer.body, answer.status, headers)
+        return seen, Response(answer.body, answer.status, headers)
 
     async def _discovery(self, request: Request) -> Response:
-        return await self._arrived(request, "discovery") or JSONResponse(self.metadata())
+        _, answer = await self._arrived(request, "discovery")
+        return answer or JSONResponse(self.metadata())
 
     async def _jwks(self, request: Request) -> Response:
-        if answer := await self._arrived(request, "jwks"):
+        _, answer = await self._arrived(request, "jwks")
+        if answer:
             return answer
         if self.knobs.jwks is not None:
             return JSONResponse(self.knobs.jwks)
@@ -155,10 +158,12 @@ class HostileProvider:
         return JSONResponse({"keys": [key.public_jwk() for key in keys]})
 
     async def _elsewhere(self, request: Request) -> Response:
-        return await self._arrived(request, "elsewhere") or JSONResponse({"detail": "nothing here"}, 404)
+        _, answer = await self._arrived(request, "elsewhere")
+        return answer or JSONResponse({"detail": "nothing here"}, 404)
 
     async def _authorize(self, request: Request) -> Response:
-        if answer := await self._arrived(request, "authorize"):
+        _, answer = await self._arrived(request, "authorize")
+        if answer:
             return answer
         query = request.query_params
         if query.get("response_type") != "code" or query.get("client_id") != self.client_id:
@@ -181,13 +186,14 @@ class HostileProvider:
         return RedirectResponse(f"{grant.redirect_uri}?{urlencode(answered)}", 302)
 
     async def _token(self, request: Request) -> Response:
-        if answer := await self._arrived(request, "token"):
+        seen, answer = await self._arrived(request, "token")
+        if answer:
             return answer
-        form = self.seen[-1].form
+        form = seen.form
         for secret in ("code", "code_verifier"):
             if form.get(secret):
                 self.issued.add(form[secret])
-        if self.knobs.checks_client and not self._is_client(self.seen[-1]):
+        if self.knobs.checks_client and not self._is_client(seen):
             return JSONResponse({"error": "invalid_client"}, 401)
         grant = self.codes.pop(form.get("code", ""), None)
         if form.get("grant_type") != "authorization_code" or grant is None:
@@ -244,7 +250,8 @@ class HostileProvider:
         return compact(header, payload, knobs.sign or signer.sign)
 
     async def _userinfo(self, request: Request) -> Response:
-        if answer := await self._arrived(request, "userinfo"):
+        _, answer = await self._arrived(request, "userinfo")
+        if answer:
             return answer
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         grant = self.sessions.get(token)

@@ -1,4 +1,4 @@
-"""Servers below HTTP: bodies that never end, one byte a second, silence, and ports that swallow connections."""
+"""Servers below HTTP: bodies that never end, one byte at a time, silence, and ports that swallow connections."""
 
 import asyncio
 import contextlib
@@ -59,12 +59,12 @@ async def silence(server: RawServer, reader: asyncio.StreamReader, writer: async
     await reader.read()  # until the client goes away
 
 
-async def one_byte_a_second(server: RawServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Keep every read timeout happy, for ever."""
+async def a_byte_now_and_then(server: RawServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A byte long before any read timeout, for ever: only a deadline for the whole request ends it."""
     await server.send(writer, _head())
     while not writer.is_closing():
         await server.send(writer, b" ")
-        await asyncio.sleep(1)
+        await asyncio.sleep(0.1)
 
 
 async def head_and_silence(server: RawServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -10,6 +10,8 @@ from __tests__.auth.hostile.row import Row
 from __tests__.auth.hostile.site import OTHER_SECRET, SECRET, Launch, Site
 from examples.alchemy.auth_models import OAuthState
 
+from auth.utils.crypto import ValueSigner
+
 
 async def test_a11_flow_cookie_with_any_character_changed(browser: Browser, row: Row) -> None:
     row.expects(users=1, sessions=1)
@@ -100,3 +102,17 @@ async def test_a13_two_tabs(site: Site, row: Row, order: tuple[int, int], provid
     for tab in order:
         assert_ok(await browser.callback(urls[tab]))
     assert (await browser.me()).json()["email"] == users[order[1]]["email"]
+
+
+async def test_a11_flow_cookie_signed_for_another_purpose(site: Site, browser: Browser, row: Row) -> None:
+    row.expects(users=1, sessions=1)
+    url = await browser.reach_callback()
+    (cookie,) = browser.flow_cookies
+    content = cookie.value.rpartition(".")[0]
+    assert ValueSigner(site.auth.settings.secrets, "flow").sign(content) == cookie.value
+    for purpose in ("session", "identity", "flow2", ""):
+        forged = ValueSigner(site.auth.settings.secrets, purpose).sign(content)
+        assert_e400(
+            await browser.raw("GET", url, [*ARRIVAL.items(), ("cookie", f"{cookie.name}={forged}")]), "invalid_state"
+        )
+    assert_ok(await browser.callback(url))

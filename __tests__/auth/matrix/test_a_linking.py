@@ -1,10 +1,12 @@
 """Section A of the attack matrix: flows that link an account, and what else might be made of them."""
 
+import asyncio
+
 from __tests__.auth.hostile.browser import ARRIVAL
-from __tests__.auth.hostile.outcomes import assert_e400, assert_ok, assert_u401
-from __tests__.auth.hostile.provider import person
+from __tests__.auth.hostile.outcomes import assert_e400, assert_er, assert_ok, assert_u401
+from __tests__.auth.hostile.provider import HostileProvider, person
 from __tests__.auth.hostile.row import Row
-from __tests__.auth.hostile.site import Site
+from __tests__.auth.hostile.site import Launch, Site
 
 
 async def test_a16_link_flow_finished_after_sign_out(site: Site, row: Row) -> None:
@@ -61,3 +63,36 @@ async def test_a16_linking_needs_a_session(site: Site) -> None:
     browser = site.browser()
     assert_u401(await browser.post("/auth/provider/op/link"))
     assert await site.states() == 0
+
+
+async def test_a16_link_flow_finished_by_a_disabled_user(launch: Launch, row: Row) -> None:
+    row.expects(users=1, sessions=1)
+    disabled: set[str] = set()
+    site = await launch(is_active=lambda user: user.email not in disabled)
+    alice = await site.signed_in()
+    url = await alice.authorize(await alice.post("/auth/provider/evil/link"), person("alice-there"))
+    disabled.add("alice@people.example")
+    assert_e400(await alice.callback(url), "link_session_mismatch")
+
+
+async def test_a16_two_users_link_one_account_at_once(site: Site, row: Row, evil: HostileProvider) -> None:
+    row.expects(users=2, accounts=3, sessions=2, evil_token_hits=2)
+    browsers = [await site.signed_in(name) for name in ("alice", "bob")]
+    evil.knobs.delays = {"token": 0.2}
+    urls = [
+        await browser.authorize(await browser.post("/auth/provider/evil/link"), person("shared"))
+        for browser in browsers
+    ]
+    answers = await asyncio.gather(*(browser.callback(url) for browser, url in zip(browsers, urls, strict=True)))
+    won, lost = sorted(answers, key=lambda answer: len(answer.headers["location"]))
+    assert_ok(won)
+    assert_er(lost, "account_in_use")
+
+
+async def test_a16_two_unlinks_at_once_leave_a_way_in(site: Site, row: Row) -> None:
+    row.expects(users=1, accounts=1, sessions=1, evil_token_hits=1)
+    alice = await site.signed_in()
+    url = await alice.authorize(await alice.post("/auth/provider/evil/link"), person("alice-there"))
+    assert_ok(await alice.callback(url))
+    answers = await asyncio.gather(*(alice.delete(f"/auth/accounts/{provider}") for provider in ("op", "evil")))
+    assert sorted(answer.status_code for answer in answers) == [204, 409]

@@ -12,8 +12,9 @@ from __tests__.auth.hostile.knobs import MISSING
 from __tests__.auth.hostile.outcomes import assert_e400, assert_er, assert_f403, assert_ok, assert_u401
 from __tests__.auth.hostile.provider import HostileProvider, person
 from __tests__.auth.hostile.row import Row
-from __tests__.auth.hostile.site import Site
+from __tests__.auth.hostile.site import Launch, Site
 from examples.alchemy.auth_models import Account, OAuthState
+from sqlalchemy.ext.asyncio import AsyncSession
 
 SCRIPT_TAG = "<script>alert(1)</script>"
 
@@ -27,11 +28,21 @@ async def test_a01_sequential_state_replay(browser: Browser, row: Row) -> None:
     assert_e400(await browser.callback(url), "invalid_state")
 
 
-async def test_a02_parallel_state_replay(browser: Browser, row: Row) -> None:
+async def test_a02_parallel_state_replay(launch: Launch, row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
     row.expects(users=1, sessions=1)
+    site = await launch(db={"pool_size": 30})
+    read = site.adapter.get_oauth_state
+
+    async def read_slowly(db: AsyncSession, state: str) -> OAuthState | None:
+        """What a slow moment does: everybody has read the row before anybody deletes it."""
+        found = await read(db, state)
+        await asyncio.sleep(0.5)
+        return found
+
+    monkeypatch.setattr(site.adapter, "get_oauth_state", read_slowly)
+    browser = site.browser()
     url = await browser.reach_callback()
-    cookie = browser.jar.header(browser.at(url))
-    headers = [*ARRIVAL.items(), ("cookie", cookie)]
+    headers = [*ARRIVAL.items(), ("cookie", browser.jar.header(browser.at(url)))]
     answers = await asyncio.gather(*(browser.raw("GET", url, headers) for _ in range(30)))
     assert sorted(answer.status_code for answer in answers) == [303] + [400] * 29
     for answer in answers:

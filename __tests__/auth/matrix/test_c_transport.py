@@ -34,8 +34,8 @@ def hole() -> Iterator[str]:
 @pytest.mark.parametrize("endpoint", ["token_endpoint", "jwks_uri", "userinfo_endpoint"])
 @pytest.mark.parametrize(
     "behaviour",
-    [raw.silence, raw.head_and_silence, raw.one_byte_a_second],
-    ids=["silence", "head-only", "one-byte-a-second"],
+    [raw.silence, raw.head_and_silence, raw.a_byte_now_and_then],
+    ids=["silence", "head-only", "a-byte-now-and-then"],
 )
 async def test_c01_c02_a_provider_that_stalls(
     *, launch: Launch, row: Row, op: HostileProvider, behaviour: raw.Behaviour, endpoint: str

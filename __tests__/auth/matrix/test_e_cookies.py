@@ -15,6 +15,8 @@ from __tests__.auth.hostile.statements import recorded
 from examples.alchemy.auth_models import Session
 from pydantic import ValidationError
 
+from auth.utils.crypto import ValueSigner
+
 DAY = 24 * 3600
 
 
@@ -128,8 +130,18 @@ async def test_e03_guessed_sessions_reach_no_database(site: Site, row: Row) -> N
     ids=["v4", "nil", "v1", "max", "v5"],
 )
 async def test_e03_a_signature_over_no_session(site: Site, session_id: uuid.UUID) -> None:
-    browser = site.browser()
-    assert await with_session(browser, site.auth.session_cookie(session_id)) == 401
+    assert await with_session(site.browser(), site.auth.session_cookie(session_id)) == 401
+
+
+@pytest.mark.parametrize("purpose", ["flow", "identity", "csrf", "session2", "Session", ""])
+async def test_e05_signed_for_another_purpose(site: Site, row: Row, purpose: str) -> None:
+    """A key for one purpose: the very same text, signed by us as something else, is no session."""
+    row.expects(users=1, sessions=1)
+    browser = await site.signed_in()
+    (session,) = await site.rows(Session)
+    signed = ValueSigner(site.auth.settings.secrets, purpose).sign(session.id.hex)
+    assert await with_session(browser, signed) == 401
+    assert ValueSigner(site.auth.settings.secrets, "session").sign(session.id.hex) == value_of(browser)
 
 
 async def test_e05_any_character_changed(site: Site, row: Row) -> None:
