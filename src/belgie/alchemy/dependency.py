@@ -64,7 +64,7 @@ class SessionDependency:
         session = sessions[self] = self._open_session()
         stack = scope.get(_STACK)
         if isinstance(stack, AsyncExitStack):
-            stack.push_async_exit(_release(session))
+            stack.push_async_exit(_release(session, scope))
         try:
             yield session
         finally:
@@ -72,14 +72,22 @@ class SessionDependency:
             await close_session(session)
 
 
-def _release(session: AsyncSession) -> Callable[..., Coroutine[Any, Any, None]]:
-    """Return what closes the session when the route has returned."""
+def _release(session: AsyncSession, scope: MutableMapping[str, Any]) -> Callable[..., Coroutine[Any, Any, None]]:
+    """Return what closes the session when the route has returned, or has failed: then a 503 if that is the database's.
 
-    async def release(kind: type[BaseException] | None, *_error: object) -> None:
+    Here the answer has not begun, so that there is still a choice.
+    """
+
+    async def release(kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
         # The usual reason: a dependency of the application commits after its yield, when the answer is out.
         if kind is None and (session.new or session.dirty or session.deleted or _WRITTEN in session.info):
             _logger.warning("a request ended with changes that were not committed, and they were rolled back")
         await close_session(session)
+        if error is not None:
+            from belgie.alchemy.unavailable import answer_to  # noqa: PLC0415 - belgie.alchemy works without Starlette
+
+            if (answer := answer_to(error, scope)) is not None:
+                raise answer from error
 
     return release
 

@@ -32,11 +32,15 @@ _POSTGRES_UNAVAILABLE = frozenset(
         "25006",  # read-only transaction: a failover left us on a standby
         "25P03",  # idle-in-transaction timeout
         "3D000",  # no such database
+        "55P03",  # lock not available
+    }
+)
+_POSTGRES_UNMIGRATED = frozenset(
+    {
         "3F000",  # no such schema
         "42501",  # insufficient privilege
-        "42703",  # no such column: the schema is not migrated
+        "42703",  # no such column
         "42P01",  # no such table
-        "55P03",  # lock not available
     }
 )
 _POSTGRES_INVALID_CLASS = "22"  # data exception
@@ -130,6 +134,18 @@ def is_hopeless(error: UnavailableError) -> bool:
     return isinstance(cause, SSLCertVerificationError) or any(state.startswith("28") for state in states)
 
 
+def is_unmigrated(error: BaseException) -> bool:
+    """Tell whether the database lacks what a statement names.
+
+    For belgie's own statements that is a schema which is not migrated yet; for an application's, it may be a mistake.
+    """
+    return any(
+        getattr(found, "sqlstate", None) in _POSTGRES_UNMIGRATED
+        or (isinstance(found, sqlite3.Error) and any(text in str(found) for text in _SQLITE_UNMIGRATED))
+        for found in _origins(error)
+    )
+
+
 def _origins(error: BaseException) -> tuple[BaseException, ...]:
     """Return what SQLAlchemy wrapped and the driver's own error below that, or else the error itself."""
     wrapped = error.orig if isinstance(error, exc.StatementError) else None
@@ -159,7 +175,7 @@ def _translate_postgres(state: str) -> AdapterError | None:
         return ConflictError(_CONFLICT)
     if state == "23503":  # foreign_key_violation
         return AdapterError(_REFERENCE)
-    if state in _POSTGRES_UNAVAILABLE or state[:2] in _POSTGRES_UNAVAILABLE_CLASSES:
+    if state in _POSTGRES_UNAVAILABLE | _POSTGRES_UNMIGRATED or state[:2] in _POSTGRES_UNAVAILABLE_CLASSES:
         return UnavailableError(_UNAVAILABLE)
     if state[:2] == _POSTGRES_INVALID_CLASS:
         return InvalidValueError(_INVALID)
