@@ -1,16 +1,18 @@
 """The engine for PostgreSQL, over asyncpg."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from sqlalchemy import URL, NullPool, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from belgie.alchemy.errors import translate
 from belgie.alchemy.pool import LoopBoundPool, remember_loop
 from belgie.alchemy.tls import tls_argument
 from belgie.alchemy.url import split_host
+from proto import UnavailableError
 
 if TYPE_CHECKING:
     from belgie.alchemy.settings import PostgresSettings
@@ -59,6 +61,10 @@ def postgres_engine(settings: "PostgresSettings") -> AsyncEngine:
         connect_args=connect_arguments(settings),
         **options,
     )
+    if settings.pool_pre_ping:
+        # Both settings say how long a server may be silent: no need for a third.
+        ping = _ping_within(min(settings.connect_timeout, settings.command_timeout or settings.connect_timeout))
+        setattr(engine.sync_engine.dialect, "do_ping", ping)  # noqa: B010 - a method, of this one object
     event.listen(engine.sync_engine, "connect", remember_loop)
     return engine
 
@@ -102,6 +108,30 @@ def server_settings(settings: "PostgresSettings") -> dict[str, str]:
     found |= {name: f"{max(1, round(seconds * 1000))}ms" for name, seconds in timeouts.items() if seconds is not None}
     texts = {"search_path": settings.search_path, "options": settings.options}
     return found | {name: text for name, text in texts.items() if text is not None}
+
+
+def _ping_within(seconds: float) -> Callable[[Any], bool]:
+    """Return what tells whether a kept connection still works: it answers within so many seconds.
+
+    A firewall that forgot an idle connection drops what is sent over it without a word. SQLAlchemy's own ping would
+    wait as long as for any statement, and then fail the request.
+    """
+
+    def question(driver: Any) -> Awaitable[str]:
+        # The simple protocol: one round trip, and nothing prepared that a pooler would have to keep.
+        return driver.execute("SELECT 1", timeout=seconds)
+
+    def ping(connection: Any) -> bool:
+        try:
+            connection.run_async(question)
+        except Exception as error:
+            if not isinstance(translate(error), UnavailableError):
+                raise
+            connection.driver_connection.terminate()
+            return False
+        return True
+
+    return ping
 
 
 def _addresses(settings: "PostgresSettings") -> tuple[list[str], list[int]]:
