@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from sqlalchemy import URL, NullPool, event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from belgie.alchemy.errors import translate
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from belgie.alchemy.settings import PostgresSettings
 
 _CACHED_STATEMENTS = 100
+_READ_ONLY_TRANSACTION = "25006"
 
 
 def postgres_url(settings: "PostgresSettings") -> URL:
@@ -65,6 +67,8 @@ def postgres_engine(settings: "PostgresSettings") -> AsyncEngine:
         # Both settings say how long a server may be silent: no need for a third.
         ping = _ping_within(min(settings.connect_timeout, settings.command_timeout or settings.connect_timeout))
         setattr(engine.sync_engine.dialect, "do_ping", ping)  # noqa: B010 - a method, of this one object
+    if settings.target_session_attrs in ("primary", "read-write"):
+        event.listen(engine.sync_engine, "handle_error", _leave_read_only_server)
     event.listen(engine.sync_engine, "connect", remember_loop)
     return engine
 
@@ -108,6 +112,12 @@ def server_settings(settings: "PostgresSettings") -> dict[str, str]:
     found |= {name: f"{max(1, round(seconds * 1000))}ms" for name, seconds in timeouts.items() if seconds is not None}
     texts = {"search_path": settings.search_path, "options": settings.options}
     return found | {name: text for name, text in texts.items() if text is not None}
+
+
+def _leave_read_only_server(context: ExceptionContext) -> None:
+    """Connect anew where the server takes no writes any more: a failover can leave the connections to it open."""
+    if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY_TRANSACTION:
+        context.is_disconnect = True
 
 
 def _ping_within(seconds: float) -> Callable[[Any], bool]:
