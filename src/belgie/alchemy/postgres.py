@@ -87,14 +87,19 @@ def connect_arguments(settings: "PostgresSettings") -> dict[str, Any]:
     }
     if settings.password_file is not None:
         arguments["password"] = _password_reader(settings.password_file.read_text)
-    cached = settings.statement_cache_size
-    if cached is None:
-        cached = 0 if settings.pool == "pgbouncer" else _CACHED_STATEMENTS
+    cached = cached_statements(settings)
     arguments["statement_cache_size"] = arguments["prepared_statement_cache_size"] = cached
     if cached == 0:
         # Behind a pooler, another client's statement may have the name that asyncpg would count up to.
         arguments["prepared_statement_name_func"] = lambda: f"__belgie_{uuid4().hex}__"
     return arguments
+
+
+def cached_statements(settings: "PostgresSettings") -> int:
+    """Return how many prepared statements a connection keeps: none behind a pooler in transaction mode."""
+    if settings.statement_cache_size is not None:
+        return settings.statement_cache_size
+    return 0 if settings.pool == "pgbouncer" else _CACHED_STATEMENTS
 
 
 def server_settings(settings: "PostgresSettings") -> dict[str, str]:

@@ -9,6 +9,8 @@ from sqlalchemy import Executable, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from belgie.alchemy.errors import translated
+from belgie.alchemy.postgres import cached_statements
+from belgie.alchemy.settings import PostgresSettings
 from belgie.alchemy.stores.connected import Connected
 from belgie.alchemy.table import Table
 from proto import Identity, SessionProtocol, UserProtocol
@@ -51,13 +53,15 @@ class IdentityStore[UserT: UserProtocol[Any], SessionT: SessionProtocol](Connect
     def _autocommit(self) -> AsyncEngine:
         """Return a view of the engine whose single statements need no BEGIN and no ROLLBACK on PostgreSQL.
 
-        On SQLite a read begins nothing, and setting the level would cost more than it saves.
+        On SQLite a read begins nothing, and setting the level would cost more than it saves. Behind a pooler in
+        transaction mode a statement is prepared and run over one connection of the server only inside a transaction.
         """
-        engine = self.db_runtime.engine
+        runtime = self.db_runtime
+        engine = runtime.engine
         if self._reader is None or self._reader[0] is not engine:
-            postgres = engine.dialect.name == "postgresql"
-            view = engine.execution_options(isolation_level="AUTOCOMMIT") if postgres else engine
-            self._reader = engine, view
+            settings = runtime.settings
+            alone = isinstance(settings, PostgresSettings) and cached_statements(settings) > 0
+            self._reader = engine, engine.execution_options(isolation_level="AUTOCOMMIT") if alone else engine
         return self._reader[1]
 
     @cached_property
