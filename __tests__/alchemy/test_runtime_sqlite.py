@@ -423,16 +423,15 @@ async def test_echo_shows_statements_without_values(caplog: pytest.LogCaptureFix
     assert "hunter2-canary" not in caplog.text
 
 
-def test_the_level_that_the_application_gave_aiosqlite_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    logger = logging.getLogger("aiosqlite")
-    monkeypatch.setattr(logger, "level", logging.DEBUG)
-    assert DatabaseSettings(type="sqlite", database=":memory:").engine
-    assert logger.level == logging.DEBUG
-    monkeypatch.setattr(logger, "level", logging.NOTSET)
-    assert DatabaseSettings(type="sqlite", database=":memory:", hide_parameters=False).engine
-    assert logger.level == logging.NOTSET
-    assert DatabaseSettings(type="sqlite", database=":memory:").engine
-    assert logger.level == logging.INFO
+async def test_the_driver_logs_statements_without_values(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, logger="aiosqlite"):
+        async with (
+            DatabaseSettings(type="sqlite", database=":memory:").runtime as runtime,
+            runtime.session() as session,
+        ):
+            await session.execute(text("SELECT :secret"), {"secret": "hunter2-canary"})
+    assert "execute('SELECT ?')" in caplog.text
+    assert "hunter2-canary" not in caplog.text
 
 
 def test_the_memory_database_needs_a_library_that_can_share_it() -> None:

@@ -9,9 +9,10 @@ import os
 import re
 import sqlite3
 import weakref
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import URL, AsyncAdaptedQueuePool, Connection, Dialect, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, ExecutionContext
@@ -82,7 +83,7 @@ def sqlite_engine(settings: "SqliteSettings", anchor: MemoryAnchor) -> AsyncEngi
             )
             raise FileNotFoundError(msg)
     if settings.hide_parameters:
-        _quieten()
+        logging.getLogger("aiosqlite").addFilter(_WITHOUT_VALUES)
     engine = create_async_engine(
         sqlite_url(settings),
         echo=settings.echo,
@@ -145,8 +146,22 @@ def _locks(context: ExecutionContext | None) -> bool:
     return isinstance(statement, GenerativeSelect) and statement._for_update_arg is not None  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - no public way to ask
 
 
-def _quieten() -> None:
-    """Keep aiosqlite from logging every value at DEBUG, unless the application has set its level."""
-    logger = logging.getLogger("aiosqlite")
-    if logger.level == logging.NOTSET:
-        logger.setLevel(logging.INFO)
+class _WithoutValues(logging.Filter):
+    """Leaves the statement of what aiosqlite logs at DEBUG, and takes the values that go with it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let the record through, without values."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(_without_values(argument) for argument in record.args)
+        return True
+
+
+def _without_values(argument: object) -> object:
+    if not isinstance(argument, partial):
+        return argument
+    call = cast("partial[object]", argument)
+    statement = next((repr(value) for value in call.args if isinstance(value, str)), "")
+    return f"{getattr(call.func, '__name__', 'call')}({statement})"
+
+
+_WITHOUT_VALUES = _WithoutValues()
