@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from belgie.alchemy.dependency import NotingSession, SessionDependency
 from belgie.alchemy.errors import forget_values, is_hopeless, translated
+from belgie.alchemy.logs import hide_values
 from belgie.alchemy.postgres import postgres_engine
 from belgie.alchemy.sqlite import MemoryAnchor, sqlite_engine
 from proto import UnavailableError
@@ -253,6 +254,7 @@ class DatabaseRuntime:
         else:
             engine = sqlite_engine(cast("SqliteSettings", settings), self._anchor)
         if settings.hide_parameters:
+            hide_values()
             event.listen(engine.sync_engine, "handle_error", _forget)
         return engine
 

@@ -4,15 +4,13 @@ Transactions: a read takes no lock beyond its statement, as SQLite's own autocom
 immediate transaction. So readers never block, and a read followed by a write never fails for a stale snapshot.
 """
 
-import logging
 import os
 import re
 import sqlite3
 import weakref
-from functools import partial
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, AsyncAdaptedQueuePool, Connection, Dialect, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, ExecutionContext
@@ -82,8 +80,6 @@ def sqlite_engine(settings: "SqliteSettings", anchor: MemoryAnchor) -> AsyncEngi
                 f"the folder of the SQLite database does not exist: {folder}; create it, or change the database's path"
             )
             raise FileNotFoundError(msg)
-    if settings.hide_parameters:
-        logging.getLogger("aiosqlite").addFilter(_WITHOUT_VALUES)
     engine = create_async_engine(
         sqlite_url(settings),
         echo=settings.echo,
@@ -144,24 +140,3 @@ def _locks(context: ExecutionContext | None) -> bool:
     """Tell whether it is a `SELECT ... FOR UPDATE`, which SQLite has no words for."""
     statement = getattr(getattr(context, "compiled", None), "statement", None)
     return isinstance(statement, GenerativeSelect) and statement._for_update_arg is not None  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - no public way to ask
-
-
-class _WithoutValues(logging.Filter):
-    """Leaves the statement of what aiosqlite logs at DEBUG, and takes the values that go with it."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Let the record through, without values."""
-        if isinstance(record.args, tuple):
-            record.args = tuple(_without_values(argument) for argument in record.args)
-        return True
-
-
-def _without_values(argument: object) -> object:
-    if not isinstance(argument, partial):
-        return argument
-    call = cast("partial[object]", argument)
-    statement = next((repr(value) for value in call.args if isinstance(value, str)), "")
-    return f"{getattr(call.func, '__name__', 'call')}({statement})"
-
-
-_WITHOUT_VALUES = _WithoutValues()
