@@ -100,13 +100,14 @@ async def test_addresses_that_are_withheld_are_none(
     [
         ({"message": "Requires authentication"}, 401),
         ({"message": "API rate limit exceeded"}, 429),
+        ([PRIMARY], 401),
         ({"message": "moved"}, 200),
         (b"<html>", 200),
         ([{"email": "a@b.example"}], 200),
         (["a@b.example"], 200),
         ([None], 200),
     ],
-    ids=["401", "429", "object", "html", "no-flags", "texts", "null"],
+    ids=["401", "429", "list-with-401", "object", "html", "no-flags", "texts", "null"],
 )
 async def test_addresses_in_another_shape_are_refused(
     github: ProviderProtocol, server: FakeProvider, body: Any, status: int
@@ -218,7 +219,10 @@ def test_the_api_is_where_the_installation_has_it(
     assert settings.make_provider(context)._user_url == expected
 
 
-@pytest.mark.parametrize("base_url", ["github.com", "https://user:pw@github.com", "https://github.com?x=1", "ftp://x"])
+@pytest.mark.parametrize(
+    "base_url",
+    ["github.com", "https://user:pw@github.com", "https://github.com?x=1", "https://github.com#x", "ftp://x"],
+)
 def test_an_address_that_is_none_is_refused_by_name(base_url: str) -> None:
     with pytest.raises(ValidationError, match="BELGIE_GITHUB_BASE_URL") as caught:
         GitHubProviderSettings(client_id="c", client_secret="s", base_url=base_url)
