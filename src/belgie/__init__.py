@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         OAuthStateMixin,
         PostgresSettings,
         PrimaryKeyMixin,
+        ReplicaSettings,
         ScopeList,
         Scopes,
         SessionMixin,

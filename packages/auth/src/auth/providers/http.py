@@ -11,7 +11,9 @@ import ssl
 import zlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
@@ -55,7 +57,6 @@ class ProviderHTTP:
     def __init__(self, settings: HTTPSettings, *, loopback: bool) -> None:
         self._settings = settings
         self._loopback = loopback
-        self._context: ssl.SSLContext | None = None
 
     def check_url(self, url: str) -> str:
         """Return `url` if requests and browsers may be sent there.
@@ -128,7 +129,7 @@ class ProviderHTTP:
         failure: Exception | None = None
         # a connection is not kept: one that was verified for one name must not serve another at the same address
         async with httpx.AsyncClient(
-            verify=self._ssl_context(),
+            verify=_ssl_context(self._settings.ca_file),
             timeout=self._settings.timeout,
             trust_env=False,
             follow_redirects=False,
@@ -177,13 +178,11 @@ class ProviderHTTP:
                 raise httpx.HTTPError("too large")
         return bytes(body)
 
-    def _ssl_context(self) -> ssl.SSLContext:
-        if self._context is None:
-            ca_file = self._settings.ca_file
-            self._context = (
-                httpx.create_ssl_context() if ca_file is None else ssl.create_default_context(cafile=ca_file)
-            )
-        return self._context
+
+@cache
+def _ssl_context(ca_file: Path | None) -> ssl.SSLContext:
+    """Return what decides whom to believe; reading the authorities takes longer than a request."""
+    return httpx.create_ssl_context() if ca_file is None else ssl.create_default_context(cafile=ca_file)
 
 
 def _inner(address: IPv6Address) -> IPv4Address | None:
