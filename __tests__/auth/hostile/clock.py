@@ -16,6 +16,10 @@ class Clock:
     def timestamp(self) -> float:
         return time.time() + self.offset
 
+    def forget(self) -> None:
+        """Let everything that is kept for an hour or less be fetched again."""
+        self.advance(3601)
+
     def advance(self, seconds: float) -> None:
         self.offset += seconds
 

@@ -1,5 +1,8 @@
 """The result codes of the matrix, as assertions."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 import httpx
 
 ERROR_PAGE = "/sign-in-failed"
@@ -40,3 +43,13 @@ def assert_ok(response: httpx.Response, target: str = "/") -> None:
     """A 303 to a validated target."""
     assert response.status_code == 303, _seen(response)
     assert response.headers["location"] == target, _seen(response)
+
+
+@contextmanager
+def case(value: object) -> Generator[None]:
+    """Name the case of a row that loops over many, should it fail."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"in the case of {value!r:.200}")
+        raise

@@ -90,6 +90,10 @@ class HostileProvider:
         self.codes = {}
         self.sessions = {}
 
+    def turn_honest(self) -> None:
+        """Honest again, with everything remembered."""
+        self.knobs = Knobs()
+
     @property
     def token_hits(self) -> int:
         return self.hits["token"]

@@ -14,6 +14,7 @@ from __tests__.auth.hostile.site import Counts, Site, Stage
 SESSION_COOKIES = ("belgie_session", "__Host-belgie_session")
 _SHORTEST_SECRET = 16
 _UNTIL_CACHES_EXPIRE = 3 * 3600
+_LONG = 20 * 24 * 3600
 NOTHING = Counts(0, 0, 0)
 
 
@@ -121,7 +122,10 @@ class Row:
         return {secret for secret in everything if len(secret) >= _SHORTEST_SECRET}
 
     async def _check_honest_sign_in(self) -> None:
+        past = self.stage.clock.offset
         self.stage.reset()
+        if 0 < past < _LONG:  # later than the row, so that nothing it left in a cache is still believed
+            self.stage.clock.advance(past)
         self.stage.clock.advance(_UNTIL_CACHES_EXPIRE)
         browser = self.site.browser(person("an-honest-person"))
         assert_ok(await browser.sign_in(self.honest_provider))

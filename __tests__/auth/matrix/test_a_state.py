@@ -2,14 +2,13 @@
 
 import asyncio
 import itertools
-from collections.abc import Mapping
 from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
 from __tests__.auth.hostile.browser import ARRIVAL, NAVIGATION, Browser, query_of, with_query
 from __tests__.auth.hostile.knobs import MISSING
-from __tests__.auth.hostile.outcomes import assert_e400, assert_er, assert_f403, assert_ok, assert_u401
+from __tests__.auth.hostile.outcomes import assert_e400, assert_er, assert_f403, assert_ok, assert_u401, case
 from __tests__.auth.hostile.provider import HostileProvider, person
 from __tests__.auth.hostile.row import Row
 from __tests__.auth.hostile.site import Launch, Site
@@ -62,9 +61,9 @@ async def test_a03_state_from_another_browser(site: Site, row: Row, own_flow: bo
     assert_ok(await attacker.callback(url))  # the victim's request has not burned it
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
+async def test_a04_malformed_state(browser: Browser) -> None:
+    await browser.start()
+    for query in [
         "",
         "code=c",
         "code=c&state=",
@@ -74,11 +73,9 @@ async def test_a03_state_from_another_browser(site: Site, row: Row, own_flow: bo
         "code=c&state=%FF%FE",
         "code=c&state=a%00b",
         "code=c&state=%F0%90%80",
-    ],
-)
-async def test_a04_malformed_state(browser: Browser, query: str) -> None:
-    await browser.start()
-    assert_e400(await browser.callback(f"/auth/provider/op/callback?{query}"), "invalid_state")
+    ]:
+        with case(query):
+            assert_e400(await browser.callback(f"/auth/provider/op/callback?{query}"), "invalid_state")
 
 
 async def test_a04_duplicate_of_a_good_state(browser: Browser, row: Row) -> None:
@@ -108,31 +105,34 @@ def _issuers(op: HostileProvider, evil: HostileProvider) -> dict[str, str | None
     return {"other": evil.issuer, "slash": f"{op.issuer}/", "missing": None, "empty": "", "own": op.issuer}
 
 
-@pytest.mark.parametrize("advertised", [True, False], ids=["advertised", "not-advertised"])
-@pytest.mark.parametrize("kind", ["other", "slash", "missing", "empty", "own"])
-async def test_a06_issuer_of_the_answer(
-    *, browser: Browser, row: Row, op: HostileProvider, evil: HostileProvider, kind: str, advertised: bool
-) -> None:
-    good = kind == "own" or (kind == "missing" and not advertised)
-    if good:
-        row.expects(users=1, sessions=1)
-    op.knobs.metadata = {"authorization_response_iss_parameter_supported": advertised}
-    url = await browser.reach_callback()
-    answer = await browser.callback(with_query(url, iss=_issuers(op, evil)[kind]))
-    if good:
-        assert_ok(answer)
-    else:
-        assert_er(answer, "issuer_mismatch")
+async def test_a06_issuer_of_the_answer(row: Row, op: HostileProvider, evil: HostileProvider, site: Site) -> None:
+    row.expects(users=1, sessions=3)
+    for advertised in [True, False]:
+        for kind in ["other", "slash", "missing", "empty", "own"]:
+            op.turn_honest()
+            site.stage.clock.forget()
+            browser = site.browser()
+            with case((advertised, kind)):
+                good = kind == "own" or (kind == "missing" and not advertised)
+                op.knobs.metadata = {"authorization_response_iss_parameter_supported": advertised}
+                url = await browser.reach_callback()
+                answer = await browser.callback(with_query(url, iss=_issuers(op, evil)[kind]))
+                if good:
+                    assert_ok(answer)
+                else:
+                    assert_er(answer, "issuer_mismatch")
 
 
-@pytest.mark.parametrize("kind", ["other", "slash", "missing"])
-async def test_a06_issuer_of_an_error_answer(
-    browser: Browser, op: HostileProvider, evil: HostileProvider, kind: str
-) -> None:
-    op.knobs.metadata = {"authorization_response_iss_parameter_supported": True}
-    op.knobs.callback_params = {"code": MISSING, "error": "access_denied"}
-    url = await browser.reach_callback()
-    assert_er(await browser.callback(with_query(url, iss=_issuers(op, evil)[kind])), "issuer_mismatch")
+async def test_a06_issuer_of_an_error_answer(op: HostileProvider, evil: HostileProvider, site: Site) -> None:
+    for kind in ["other", "slash", "missing"]:
+        op.turn_honest()
+        site.stage.clock.forget()
+        browser = site.browser()
+        with case(kind):
+            op.knobs.metadata = {"authorization_response_iss_parameter_supported": True}
+            op.knobs.callback_params = {"code": MISSING, "error": "access_denied"}
+            url = await browser.reach_callback()
+            assert_er(await browser.callback(with_query(url, iss=_issuers(op, evil)[kind])), "issuer_mismatch")
 
 
 async def test_a06_two_issuers(browser: Browser, op: HostileProvider, evil: HostileProvider) -> None:
@@ -162,27 +162,27 @@ async def test_a07_a_browser_forgets_an_expired_flow(site: Site, browser: Browse
     assert_e400(await browser.callback(url), "invalid_state", "expired_state")
 
 
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [
+async def test_a14_the_provider_reports_an_error(op: HostileProvider, site: Site) -> None:
+    for error, code in [
         ("access_denied", "access_denied"),
         ("server_error", "provider_error"),
         ("temporarily_unavailable", "provider_error"),
         ("login_required", "provider_error"),
         (SCRIPT_TAG, "provider_error"),
         ("internal_error\r\nSet-Cookie: x=1", "provider_error"),
-    ],
-)
-async def test_a14_the_provider_reports_an_error(browser: Browser, op: HostileProvider, error: str, code: str) -> None:
-    op.knobs.callback_params = {
-        "code": MISSING,
-        "error": error,
-        "error_description": SCRIPT_TAG,
-        "error_uri": "javascript:alert(1)",
-    }
-    answer = await browser.sign_in()
-    assert_er(answer, code)
-    assert "script" not in answer.text + answer.headers["location"]
+    ]:
+        op.turn_honest()
+        browser = site.browser()
+        with case((error, code)):
+            op.knobs.callback_params = {
+                "code": MISSING,
+                "error": error,
+                "error_description": SCRIPT_TAG,
+                "error_uri": "javascript:alert(1)",
+            }
+            answer = await browser.sign_in()
+            assert_er(answer, code)
+            assert "script" not in answer.text + answer.headers["location"]
 
 
 async def test_a14_an_error_burns_the_state(browser: Browser, op: HostileProvider) -> None:
@@ -202,19 +202,17 @@ async def test_a14_an_error_without_state(browser: Browser) -> None:
     assert "script" not in answer.text
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
+async def test_a00_an_answer_that_is_no_code(site: Site) -> None:
+    for changes in [
         {"code": None},
         {"code": ""},
         {"code": None, "access_token": "t", "id_token": "a.b.c"},
         {"code": "c", "error": "access_denied"},
-    ],
-    ids=["no-code", "empty-code", "implicit", "code-and-error"],
-)
-async def test_a00_an_answer_that_is_no_code(browser: Browser, changes: Mapping[str, str | None]) -> None:
-    url = await browser.reach_callback()
-    assert_er(await browser.callback(with_query(url, **changes)), "invalid_callback", "access_denied")
+    ]:
+        browser = site.browser()
+        url = await browser.reach_callback()
+        with case(changes):
+            assert_er(await browser.callback(with_query(url, **changes)), "invalid_callback", "access_denied")
 
 
 async def test_a15_sign_in_while_somebody_else_is_signed_in(site: Site, row: Row) -> None:
@@ -250,22 +248,23 @@ FETCHES = [
 ]
 
 
-@pytest.mark.parametrize(("mode", "destination"), FETCHES)
-async def test_a17_cross_site_subresource_starts_nothing(
-    site: Site, browser: Browser, mode: str, destination: str
-) -> None:
-    headers = {"sec-fetch-site": "cross-site", "sec-fetch-mode": mode, "sec-fetch-dest": destination}
-    assert_f403(await browser.get("/auth/provider/op/signin", headers=headers))
-    assert len(browser.jar) == 0
-    assert await site.states() == 0
+async def test_a17_cross_site_subresource_starts_nothing(site: Site, browser: Browser) -> None:
+    for mode, destination in FETCHES:
+        with case((mode, destination)):
+            headers = {"sec-fetch-site": "cross-site", "sec-fetch-mode": mode, "sec-fetch-dest": destination}
+            assert_f403(await browser.get("/auth/provider/op/signin", headers=headers))
+            assert len(browser.jar) == 0
+            assert await site.states() == 0
 
 
-@pytest.mark.parametrize("site_header", ["same-origin", "same-site", "none", "cross-site"])
-async def test_a17_top_level_navigation_may_start(browser: Browser, site_header: str) -> None:
-    headers = {"sec-fetch-site": site_header, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
-    answer = await browser.get("/auth/provider/op/signin", headers=headers)
-    assert answer.status_code in {302, 303}
-    assert len(browser.flow_cookies) == 1
+async def test_a17_top_level_navigation_may_start(site: Site) -> None:
+    for site_header in ["same-origin", "same-site", "none", "cross-site"]:
+        browser = site.browser()
+        with case(site_header):
+            headers = {"sec-fetch-site": site_header, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+            answer = await browser.get("/auth/provider/op/signin", headers=headers)
+            assert answer.status_code in {302, 303}
+            assert len(browser.flow_cookies) == 1
 
 
 async def test_a17_head_starts_nothing(site: Site, browser: Browser) -> None:
@@ -274,10 +273,12 @@ async def test_a17_head_starts_nothing(site: Site, browser: Browser) -> None:
     assert await site.states() == 0
 
 
-@pytest.mark.parametrize("code", ["a\nb", "a\x00b", "\u00e9", "x" * 5000], ids=["line", "nul", "not-ascii", "long"])
-async def test_a00_a_code_that_is_none(browser: Browser, code: str) -> None:
-    url = await browser.reach_callback()
-    assert_er(await browser.callback(with_query(url, code=code)), "invalid_callback")
+async def test_a00_a_code_that_is_none(site: Site) -> None:
+    for code in ["a\nb", "a\x00b", "\u00e9", "x" * 5000]:
+        browser = site.browser()
+        url = await browser.reach_callback()
+        with case(code):
+            assert_er(await browser.callback(with_query(url, code=code)), "invalid_callback")
 
 
 async def test_a00_two_codes(browser: Browser) -> None:

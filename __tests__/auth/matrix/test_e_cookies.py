@@ -7,7 +7,7 @@ import uuid
 import pytest
 from __tests__.auth.hostile.browser import ARRIVAL, Browser, query_of, with_query
 from __tests__.auth.hostile.jar import Cookie
-from __tests__.auth.hostile.outcomes import assert_e400, assert_ok, assert_u401
+from __tests__.auth.hostile.outcomes import assert_e400, assert_ok, assert_u401, case
 from __tests__.auth.hostile.provider import person
 from __tests__.auth.hostile.row import Row
 from __tests__.auth.hostile.site import OTHER_SECRET, SECRET, Launch, Site
@@ -124,24 +124,28 @@ async def test_e03_guessed_sessions_reach_no_database(site: Site, row: Row) -> N
     assert statements.texts == []
 
 
-@pytest.mark.parametrize(
-    "session_id",
-    [uuid.uuid4(), uuid.UUID(int=0), uuid.uuid1(), uuid.UUID(int=2**128 - 1), uuid.uuid5(uuid.NAMESPACE_DNS, "x")],
-    ids=["v4", "nil", "v1", "max", "v5"],
-)
-async def test_e03_a_signature_over_no_session(site: Site, session_id: uuid.UUID) -> None:
-    assert await with_session(site.browser(), site.auth.session_cookie(session_id)) == 401
+async def test_e03_a_signature_over_no_session(site: Site) -> None:
+    for session_id in [
+        uuid.uuid4(),
+        uuid.UUID(int=0),
+        uuid.uuid1(),
+        uuid.UUID(int=2**128 - 1),
+        uuid.uuid5(uuid.NAMESPACE_DNS, "x"),
+    ]:
+        with case(session_id):
+            assert await with_session(site.browser(), site.auth.session_cookie(session_id)) == 401
 
 
-@pytest.mark.parametrize("purpose", ["flow", "identity", "csrf", "session2", "Session", ""])
-async def test_e05_signed_for_another_purpose(site: Site, row: Row, purpose: str) -> None:
+async def test_e05_signed_for_another_purpose(site: Site, row: Row) -> None:
     """A key for one purpose: the very same text, signed by us as something else, is no session."""
     row.expects(users=1, sessions=1)
     browser = await site.signed_in()
     (session,) = await site.rows(Session)
-    signed = ValueSigner(site.auth.settings.secrets, purpose).sign(session.id.hex)
-    assert await with_session(browser, signed) == 401
-    assert ValueSigner(site.auth.settings.secrets, "session").sign(session.id.hex) == value_of(browser)
+    for purpose in ["flow", "identity", "csrf", "session2", "Session", ""]:
+        with case(purpose):
+            signed = ValueSigner(site.auth.settings.secrets, purpose).sign(session.id.hex)
+            assert await with_session(browser, signed) == 401
+            assert ValueSigner(site.auth.settings.secrets, "session").sign(session.id.hex) == value_of(browser)
 
 
 async def test_e05_any_character_changed(site: Site, row: Row) -> None:
@@ -186,13 +190,19 @@ def test_e05_a_short_secret_stops_the_start() -> None:
             AuthSettings(secret=short, base_url="https://app.example")
 
 
-@pytest.mark.parametrize("value", ["é", "日本", "\x7f", "a\xff", "\u0430" * 32])
-async def test_e06_comparison_works_on_bytes(site: Site, row: Row, value: str) -> None:
+async def test_e06_comparison_works_on_bytes(site: Site, row: Row) -> None:
     row.expects(users=1, sessions=1)
     browser = await site.signed_in()
-    good = value_of(browser)
-    for cookie in (value, good + value, good.rpartition(".")[0] + "." + value, value + "." + good.rpartition(".")[2]):
-        assert await with_session(browser, cookie) == 401
+    for value in ["é", "日本", "\x7f", "a\xff", "\u0430" * 32]:
+        with case(value):
+            good = value_of(browser)
+            for cookie in (
+                value,
+                good + value,
+                good.rpartition(".")[0] + "." + value,
+                value + "." + good.rpartition(".")[2],
+            ):
+                assert await with_session(browser, cookie) == 401
 
 
 async def test_e07_a_copy_of_the_database_opens_nothing(site: Site, row: Row) -> None:
@@ -216,9 +226,8 @@ async def test_e07_a_copy_of_the_database_opens_nothing(site: Site, row: Row) ->
     assert not [cell for cell in cells for secret in secrets_in_the_browser if secret in cell]
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
+async def test_e10_garbage_credentials(site: Site) -> None:
+    for headers in [
         [("authorization", "")],
         [("authorization", "Bearer")],
         [("authorization", "Bearer  x")],
@@ -231,12 +240,10 @@ async def test_e07_a_copy_of_the_database_opens_nothing(site: Site, row: Row) ->
         [("cookie", "belgie_session")],
         [("cookie", "belgie_session=a=b=c")],
         [("cookie", "; ".join(f"c{n}=v" for n in range(1000)))],
-    ],
-    ids=["empty", "bare", "blank", "bad-base64", "basic", "10k", "two", "no-cookie", "odd", "name", "equals", "many"],
-)
-async def test_e10_garbage_credentials(site: Site, headers: list[tuple[str, str]]) -> None:
-    assert_u401(await site.browser().raw("GET", "/me", headers))
-    assert (await site.browser().raw("GET", "/maybe", headers)).json() == {"id": None}
+    ]:
+        with case(headers):
+            assert_u401(await site.browser().raw("GET", "/me", headers))
+            assert (await site.browser().raw("GET", "/maybe", headers)).json() == {"id": None}
 
 
 async def test_e10_bearer_is_no_way_in(site: Site, row: Row) -> None:

@@ -11,6 +11,7 @@ from __tests__.auth.hostile.outcomes import (
     assert_f403,
     assert_ok,
     assert_u401,
+    case,
 )
 from __tests__.auth.hostile.provider import HostileProvider, person
 from __tests__.auth.hostile.row import Row
@@ -45,22 +46,24 @@ CROSS_SITE: list[dict[str, str]] = [
 ]
 
 
-@pytest.mark.parametrize("headers", CROSS_SITE, ids=lambda headers: "-".join(headers.values()).replace("/", "_"))
-async def test_f02_another_site_cannot_sign_out(site: Site, row: Row, headers: dict[str, str]) -> None:
+async def test_f02_another_site_cannot_sign_out(site: Site, row: Row) -> None:
     row.expects(users=1, sessions=1)
     browser = await site.signed_in()
-    assert_f403(await browser.request("POST", "/auth/signout", headers=headers))
-    assert not browser.exchanges[-1].cookies
-    assert (await browser.me()).status_code == 200
+    for headers in CROSS_SITE:
+        with case(headers):
+            assert_f403(await browser.request("POST", "/auth/signout", headers=headers))
+            assert not browser.exchanges[-1].cookies
+            assert (await browser.me()).status_code == 200
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
-async def test_f02_sign_out_is_a_post(site: Site, row: Row, method: str) -> None:
+async def test_f02_sign_out_is_a_post(site: Site, row: Row) -> None:
     row.expects(users=1, sessions=1)
     browser = await site.signed_in()
-    answer = await browser.request(method, "/auth/signout", headers={**SCRIPT, "origin": browser.origin})
-    assert answer.status_code == 405
-    assert (await browser.me()).status_code == 200
+    for method in ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]:
+        with case(method):
+            answer = await browser.request(method, "/auth/signout", headers={**SCRIPT, "origin": browser.origin})
+            assert answer.status_code == 405
+            assert (await browser.me()).status_code == 200
 
 
 async def test_f02_sign_out_without_a_session(site: Site, row: Row) -> None:
@@ -219,10 +222,11 @@ async def test_f10_end_somebody_elses_session(site: Site, row: Row) -> None:
     assert (await bob.me()).status_code == 200
 
 
-@pytest.mark.parametrize("session_id", ["1", "' OR 1=1--", "%00", "a" * 5000, "*", "null", "é"])
-async def test_f10_a_session_id_that_is_none(site: Site, row: Row, session_id: str) -> None:
+async def test_f10_a_session_id_that_is_none(site: Site, row: Row) -> None:
     row.expects(users=1, sessions=1)
     browser = await site.signed_in()
-    answer = await browser.delete(f"/auth/sessions/{session_id}")
-    assert answer.status_code in {404, 422}
-    assert (await browser.me()).status_code == 200
+    for session_id in ["1", "' OR 1=1--", "%00", "a" * 5000, "*", "null", "é"]:
+        with case(session_id):
+            answer = await browser.delete(f"/auth/sessions/{session_id}")
+            assert answer.status_code in {404, 422}
+            assert (await browser.me()).status_code == 200

