@@ -208,6 +208,57 @@ async def test_e15_naive_datetimes_of_a_store_are_taken_for_utc(clock: StillCloc
     assert adapter.sessions == {}
 
 
+class CountingAdapter(DictAdapter):
+    """Counts what is written to sessions."""
+
+    writes = 0
+
+    async def update_session(self, db: DBConnection, session_id: Any, **updates: Any) -> DictSession | None:
+        self.writes += 1
+        return await super().update_session(db, session_id, **updates)
+
+
+async def test_a_session_that_reaches_its_absolute_age_is_written_no_more(clock: StillClock) -> None:
+    adapter, db = CountingAdapter(), NoConnection()
+    user = await adapter.create_user(db, "ada@example.org")
+    manager = SessionManager(adapter, 100, 10, absolute_max_age=150, clock=clock)
+    session = await manager.create_session(db, user.id)
+    clock.advance(60)
+    assert await manager.get_session(db, session.id) is not None
+    assert adapter.writes == 1
+    for _ in range(4):
+        clock.advance(20)
+        assert await manager.get_session(db, session.id) is not None
+    assert adapter.writes == 1
+
+
+async def test_a_session_whose_user_is_gone_is_none(clock: StillClock) -> None:
+    adapter, db = DictAdapter(), NoConnection()
+    user = await adapter.create_user(db, "ada@example.org")
+    manager = SessionManager(adapter, MAX_AGE, UPDATE_AGE, clock=clock)
+    session = await manager.create_session(db, user.id)
+    del adapter.users[user.id]
+    assert await manager.read_session_and_user(db, session.id) is None
+    assert await manager.get_session_and_user(db, session.id) is None
+
+
+@pytest.mark.parametrize(
+    ("age", "unused", "unchanged"),
+    [(0, 0, True), (9, 9, True), (10, 10, False), (99, 99, False), (100, 100, False), (149, 0, True), (150, 0, False)],
+)
+def test_a_session_goes_on_unchanged_if_it_is_neither_over_nor_due(
+    clock: StillClock, age: int, unused: int, unchanged: bool
+) -> None:
+    manager: SessionManager[Any, Any] = SessionManager(DictAdapter(), 100, 10, absolute_max_age=150, clock=clock)
+    created_at = clock.now - timedelta(seconds=age)
+    expires_at = min(clock.now + timedelta(seconds=100 - unused), created_at + timedelta(seconds=150))
+    assert manager.goes_on_unchanged(created_at, expires_at) is unchanged
+
+
+def test_one_second_is_a_life() -> None:
+    assert SessionManager(DictAdapter(), 1, 0, absolute_max_age=1)
+
+
 @pytest.mark.parametrize(
     ("max_age", "update_age", "absolute"),
     [(0, 0, None), (-1, 0, None), (10, -1, None), (10, 1, 9), (10, 1, 0)],
