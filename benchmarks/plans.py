@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -42,12 +43,12 @@ async def cost_at(runtime: DatabaseRuntime, sessions: int) -> SizeCost:
     adapter = AlchemyAdapter(
         user=User, account=Account, session=Session, oauth_state=OAuthState, db=runtime, purge_batch=_BATCH
     )
+    open_session = asynccontextmanager(runtime.dependency)
     ids = [known.session_id for known in await some(runtime, _LOOK_UPS)]
 
     async def with_user(session_id: UUID) -> object:
-        async for session in runtime.dependency():
+        async with open_session() as session:
             return await adapter.get_session_and_user(session, session_id)
-        return None
 
     user, user_cpu = await _time(with_user, ids)
     identity, identity_cpu = await _time(adapter.get_identity, ids)
