@@ -36,7 +36,7 @@ def plot_sizes(costs: Mapping[str, Sequence[SizeCost]], path: Path) -> None:
 
 def plot_connections(curves: Mapping[tuple[str, str], Mapping[int, Load]], path: Path) -> None:
     """Draw requests a second and the 99th percentile against the number of connections."""
-    figure, (rates, tails) = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+    figure, (rates, tails) = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
     for (name, kind), curve in curves.items():
         style = {"marker": "o", "color": _COLOURS[name], "label": f"{_LABELS[name]}, {kind}"}
         counts = list(curve)
@@ -48,6 +48,6 @@ def plot_connections(curves: Mapping[tuple[str, str], Mapping[int, Load]], path:
     for axes in (rates, tails):
         axes.set_xscale("log", base=2)
         axes.grid(visible=True, alpha=0.3)
-    rates.legend()
+    figure.legend(*rates.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     figure.savefig(path, dpi=110)
     plt.close(figure)
