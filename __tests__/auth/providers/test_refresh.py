@@ -8,13 +8,18 @@ from __tests__.auth.providers.fake import FakeProvider
 
 from auth import OAuthError
 from auth.providers import (
+    AuthorizationRequest,
+    CodeExchange,
     GoogleProviderSettings,
     OAuth2ProviderSettings,
     OIDCProviderSettings,
+    Profile,
     ProviderContext,
+    ProviderResponse,
     RefreshProtocol,
     TokenSet,
 )
+from auth.providers.token_requests import Client
 
 CLIENT: dict[str, Any] = {"client_id": "belgie", "client_secret": "s"}
 
@@ -163,8 +168,19 @@ async def test_an_openid_providers_second_id_token_is_not_looked_at(
     assert (await google.refresh("the-refresh-token")).id_token is None
 
 
-def test_tokens_show_nowhere() -> None:
-    shown = repr(
-        TokenSet(access_token="aaa-secret", token_type="bearer", refresh_token="rrr-secret", id_token="i-secret")
-    )
-    assert "secret" not in shown
+@pytest.mark.parametrize(
+    "value",
+    [
+        TokenSet(access_token="a-secret", token_type="bearer", refresh_token="r-secret", id_token="i-secret"),
+        Client(id="belgie", secret="c-secret"),
+        CodeExchange(code="c-secret", code_verifier="v-secret", redirect_uri="https://app.example"),
+        AuthorizationRequest(
+            state="s-secret", nonce="n-secret", code_challenge="c", redirect_uri="https://app.example"
+        ),
+        Profile(provider_account_id="7", email="e-secret", name="n-secret", image="i-secret"),
+        ProviderResponse(200, {"a": "d-secret"}, ["i-secret"]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_secret_does_not_show(value: object) -> None:
+    assert "secret" not in f"{value!r} {value}"
