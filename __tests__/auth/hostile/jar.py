@@ -122,9 +122,6 @@ class Jar:
         """A jar with the same cookies: a saved profile, a thief's copy."""
         return Jar(self.clock, dict(self.kept))
 
-    def clear(self) -> None:
-        self.kept.clear()
-
     def find(self, name: str) -> Cookie | None:
         return next((kept.cookie for kept in self.kept.values() if kept.cookie.name == name), None)
 

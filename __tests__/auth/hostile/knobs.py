@@ -1,6 +1,6 @@
 """What a test may turn to make the provider misbehave: one knob a defect, all neutral by default."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -81,9 +81,3 @@ class Knobs:
 
     checks_pkce: bool = True
     """Whether the token endpoint compares the code_verifier."""
-
-    checks_client: bool = True
-    """Whether the token endpoint asks for the client's secret."""
-
-    on_token: Callable[[], None] | None = None
-    """Called in the provider's thread when a token request arrives."""

@@ -138,8 +138,6 @@ class HostileProvider:
         headers = {name.lower(): value for name, value in request.headers.items()}
         seen = Seen(endpoint, request.method, request.url.path, dict(request.query_params), headers, form)
         self.seen.append(seen)
-        if endpoint == "token" and (notify := self.knobs.on_token) is not None:
-            notify()
         if seconds := self.knobs.delays.get(endpoint):
             await asyncio.sleep(seconds)
         answer = self.knobs.answers.get(endpoint)
@@ -197,7 +195,7 @@ class HostileProvider:
         for secret in ("code", "code_verifier"):
             if form.get(secret):
                 self.issued.add(form[secret])
-        if self.knobs.checks_client and not self._is_client(seen):
+        if not self._is_client(seen):
             return JSONResponse({"error": "invalid_client"}, 401)
         grant = self.codes.pop(form.get("code", ""), None)
         if form.get("grant_type") != "authorization_code" or grant is None:

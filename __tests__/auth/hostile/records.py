@@ -41,9 +41,6 @@ class Records(logging.Handler):
     def of(self, *loggers: str) -> list[Line]:
         return [line for line in self.lines if line.logger.split(".")[0] in loggers]
 
-    def clear(self) -> None:
-        self.lines.clear()
-
 
 #: Loggers that their libraries close, or make late.
 _CLOSED = ("sqlalchemy", "sqlalchemy.engine", "sqlalchemy.pool", "aiosqlite", "asyncpg", "httpx", "httpcore")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import httpx
 from __tests__.auth.hostile.browser import Exchange, query_of
@@ -141,7 +140,3 @@ def _is_routers_own(exchange: Exchange) -> bool:
         '{"detail":"Not Found"}',
         '{"detail":"Method Not Allowed"}',
     }
-
-
-def path_of(url: str) -> str:
-    return urlsplit(url).path

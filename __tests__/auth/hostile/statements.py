@@ -12,14 +12,9 @@ from belgie.alchemy import DatabaseRuntime
 
 @dataclass
 class Statements:
-    """The statements and commits of a while."""
+    """The statements of a while, without their values."""
 
     texts: list[str] = field(default_factory=list)
-    parameters: list[str] = field(default_factory=list)
-    commits: int = 0
-
-    def starting(self, verb: str) -> list[str]:
-        return [text for text in self.texts if text.lstrip().upper().startswith(verb)]
 
 
 @contextmanager
@@ -28,18 +23,11 @@ def recorded(runtime: DatabaseRuntime) -> Generator[Statements]:
     statements = Statements()
 
     def execute(*arguments: Any) -> None:
-        _, _, statement, parameters, _, _ = arguments
-        statements.texts.append(statement)
-        statements.parameters.append(repr(parameters))
-
-    def commit(*_: Any) -> None:
-        statements.commits += 1
+        statements.texts.append(arguments[2])
 
     engine = runtime.engine.sync_engine
     event.listen(engine, "before_cursor_execute", execute)
-    event.listen(engine, "commit", commit)
     try:
         yield statements
     finally:
         event.remove(engine, "before_cursor_execute", execute)
-        event.remove(engine, "commit", commit)

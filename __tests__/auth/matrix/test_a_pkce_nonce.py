@@ -30,6 +30,7 @@ async def test_a08_pkce_is_never_downgraded(row: Row, op: HostileProvider, site:
             assert 43 <= len(exchange.form["code_verifier"]) <= 128
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # chance is not the database's affair
 async def test_a08_a_thousand_flows_share_nothing(browser: Browser) -> None:
     starts = []
     for _ in range(20):
