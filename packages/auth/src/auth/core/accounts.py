@@ -143,13 +143,20 @@ class AccountResolver[
         if not self._context.linking.may_link(provider=arrival.provider_id, profile=arrival.profile, user=user):
             raise _not_linked()
         self._require_active(user)
-        await self._create_account(db, arrival, user.id)
         if not user.email_verified:
-            # Whoever registered the address without proving it must not stay inside the account.
-            if self._context.capabilities.user_sessions is not None:
-                await self._context.capabilities.user_sessions.delete_sessions(db, user.id)
-            user = await self._adapter.update_user(db, user.id, email_verified=True) or user
+            user = await self._shut_others_out(db, user)
+        await self._create_account(db, arrival, user.id)
         return SignedIn(user=user, session=await self._begin_session(db, arrival, user), is_new=False)
+
+    async def _shut_others_out(self, db: DBConnection, user: UserT) -> UserT:
+        """End what whoever registered the address without proving it has: the sessions, and the ways to sign in."""
+        sessions, accounts = self._context.capabilities.user_sessions, self._context.capabilities.user_accounts
+        if sessions is None or accounts is None:  # an adapter that cannot do that
+            raise _not_linked()
+        for account in await accounts.list_accounts(db, user.id):
+            await accounts.delete_account(db, user.id, account.provider)
+        await sessions.delete_sessions(db, user.id)
+        return await self._adapter.update_user(db, user.id, email_verified=True) or user
 
     async def _sign_up(self, db: DBConnection, arrival: Arrival, email: str) -> SignedIn[UserT, SessionT]:
         profile = arrival.profile

@@ -17,7 +17,8 @@ class LinkingPolicy:
 
     Args:
         trusted_providers: ids of providers that are believed even if the user's own address was never checked.
-            The address must still be one that the provider calls verified, and the user's other sessions end.
+            The address must still be one that the provider calls verified, and the sessions and accounts that the user
+            had without that proof end.
     """
 
     def __init__(self, trusted_providers: Iterable[str] = ()) -> None:
