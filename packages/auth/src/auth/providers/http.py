@@ -28,6 +28,7 @@ _SERVER_ERRORS: Final = 500
 _ADDRESSES_TRIED: Final = 3
 _OK: Final = 200
 _READ_BYTES: Final = 16 * 1024
+_CONNECTING: Final = 0.75  # of the time that is left
 _NAT64: Final = IPv6Network("64:ff9b::/96")  # RFC 6052
 _IPV4_BITS: Final = 0xFFFF_FFFF
 
@@ -126,22 +127,25 @@ class ProviderHTTP:
     ) -> tuple[int, bytes]:
         parts = urlsplit(url)
         host = parts.hostname or ""
+        deadline = asyncio.get_running_loop().time() + self._settings.timeout
         failure: Exception | None = None
         # a connection is not kept: one that was verified for one name must not serve another at the same address
         async with httpx.AsyncClient(
             verify=_ssl_context(self._settings.ca_file),
-            timeout=self._settings.timeout,
             trust_env=False,
             follow_redirects=False,
             limits=httpx.Limits(max_keepalive_connections=0),
         ) as client:
             for address in await self._resolve(host, parts.port or (443 if parts.scheme == "https" else 80)):
+                left = deadline - asyncio.get_running_loop().time()
                 request = client.build_request(
                     method,
                     httpx.URL(url, host=str(address)),
                     headers={**headers, "Host": parts.netloc},
                     data=dict(form) if form is not None else None,
                     extensions={"sni_hostname": host.strip("[]")},
+                    # before the deadline, because a handshake that is cancelled leaves its socket open
+                    timeout=httpx.Timeout(left, connect=_CONNECTING * left),
                 )
                 try:
                     response = await client.send(request, stream=True)
