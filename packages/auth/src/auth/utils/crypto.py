@@ -67,13 +67,13 @@ class ValueSigner:
     """
 
     def __init__(self, secrets: Sequence[str], purpose: str) -> None:
-        # itsdangerous keeps the key that signs last
-        self._signer = Signer(
-            list(reversed(secrets)),
-            salt=f"belgie.{purpose}.v1",
-            key_derivation="hmac",
-            digest_method=hashlib.sha256,
-        )
+        salt = f"belgie.{purpose}.v1"
+        # itsdangerous keeps the key that signs last, and would derive all of them anew for every value
+        keys = [
+            Signer(secret, salt=salt, key_derivation="hmac", digest_method=hashlib.sha256).derive_key()
+            for secret in reversed(secrets)
+        ]
+        self._signer = Signer(keys, salt=salt, key_derivation="none", digest_method=hashlib.sha256)
 
     def sign(self, value: str) -> str:
         """Return `value`, a dot and its signature."""
