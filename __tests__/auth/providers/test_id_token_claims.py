@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from __tests__.auth.hostile.keys import compact, ec_key, rsa_key
+from __tests__.auth.hostile.keys import b64url, compact, ec_key, rsa_key
 from __tests__.auth.providers.fake import NONCE, FakeProvider
 from __tests__.auth.session.still_clock import StillClock
 
@@ -207,12 +207,50 @@ async def test_what_is_no_signed_object_is_refused(issuer: Issuer) -> None:
         assert caught.value.code == "invalid_id_token", wrong
     for payload in ([], "text", 7, None, [["iss", issuer.server.url]]):
         assert await reason(verifier, compact({"alg": "RS256", "kid": key.kid}, payload, key.sign)) == PAYLOAD
-    fits = issuer.token(filling="x" * 40_000)
-    assert len(fits) < 65_536
+    for payload in (b"", b"{", b"\xff", b'{"iss": NaN}', b"not JSON"):
+        token = compact({"alg": "RS256", "kid": key.kid}, payload, key.sign)
+        assert await reason(verifier, token) == "the payload is not JSON"
+
+
+@pytest.mark.parametrize("header", [b"", b"{", b"[]", b'"RS256"', b"7", b"null", b"\xff", b"{}", b"[" * 300, b"!"])
+async def test_a_header_that_is_no_object_with_an_algorithm_is_refused(issuer: Issuer, header: bytes) -> None:
+    _, body, signature = issuer.token().split(".")
+    for encoded in (b64url(header), header.decode("latin-1")):
+        with pytest.raises(OAuthError) as caught:
+            await accepted(issuer.verifier(), f"{encoded}.{body}.{signature}")
+        assert caught.value.code == "invalid_id_token"
+
+
+async def test_a_token_has_at_most_64_kib(issuer: Issuer) -> None:
+    verifier = issuer.verifier()
+    key = issuer.server.key
+    header: dict[str, object] = {"alg": "RS256", "kid": key.kid}
+    empty = len(issuer.token(filling=""))
+    fits = ""
+    for filling in range((65_536 - empty) * 3 // 4 - 8, 65_536):
+        token = compact(header, issuer.claims(filling="x" * filling), key.sign)
+        if len(token) > 65_536:
+            break
+        fits = token
+    assert len(fits) == 65_536, "no filling gives this length: change the claims"
     await accepted(verifier, fits)
-    long = issuer.token(filling="x" * 49_000)
-    assert len(long) > 65_536
-    assert await reason(verifier, long) == "too long, or not ASCII"
+    assert await reason(verifier, token) == "too long, or not ASCII"
+
+
+async def test_keys_that_cannot_have_signed_are_no_reason_not_to_ask_for_newer_ones(issuer: Issuer) -> None:
+    key = issuer.server.key
+    token = compact({"alg": "RS256"}, issuer.claims(exp=issuer.clock().timestamp() + 900), key.sign)
+    for other in (
+        {**ec_key("elliptic").public_jwk(), "alg": "RS256"},
+        {**rsa_key("old").public_jwk(), "use": "enc"},
+        {**rsa_key("old").public_jwk(), "alg": "RS512"},
+    ):
+        issuer.server.keys = [other]
+        verifier = issuer.verifier()
+        assert await reason(verifier, token) == SIGNATURE
+        issuer.clock.advance(60)
+        issuer.server.keys = None
+        assert (await accepted(verifier, token)).subject == "jane"
 
 
 async def test_a_tenant_that_is_no_text_names_no_issuer(issuer: Issuer) -> None:
