@@ -171,16 +171,16 @@ async def test_an_openid_providers_second_id_token_is_not_looked_at(
 @pytest.mark.parametrize(
     "value",
     [
-        TokenSet(access_token="a-secret", token_type="bearer", refresh_token="r-secret", id_token="i-secret"),
-        Client(id="belgie", secret="c-secret"),
-        CodeExchange(code="c-secret", code_verifier="v-secret", redirect_uri="https://app.example"),
+        TokenSet(access_token="a-hidden", token_type="bearer", refresh_token="r-hidden", id_token="i-hidden"),
+        Client(id="belgie", secret="c-hidden"),
+        CodeExchange(code="c-hidden", code_verifier="v-hidden", redirect_uri="https://app.example"),
         AuthorizationRequest(
-            state="s-secret", nonce="n-secret", code_challenge="c", redirect_uri="https://app.example"
+            state="s-hidden", nonce="n-hidden", code_challenge="c", redirect_uri="https://app.example"
         ),
-        Profile(provider_account_id="7", email="e-secret", name="n-secret", image="i-secret"),
-        ProviderResponse(200, {"a": "d-secret"}, ["i-secret"]),
+        Profile(provider_account_id="7", email="e-hidden", name="n-hidden", image="i-hidden"),
+        ProviderResponse(200, {"a": "d-hidden"}, ["i-hidden"]),
     ],
     ids=lambda value: type(value).__name__,
 )
 def test_what_is_secret_does_not_show(value: object) -> None:
-    assert "secret" not in f"{value!r} {value}"
+    assert "hidden" not in f"{value!r} {value}"
