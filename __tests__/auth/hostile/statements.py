@@ -12,9 +12,14 @@ from belgie.alchemy import DatabaseRuntime
 
 @dataclass
 class Statements:
-    """The statements of a while, without their values."""
+    """The statements and commits of a while, without their values."""
 
     texts: list[str] = field(default_factory=list)
+    commits: int = 0
+
+    def starting(self, verb: str) -> list[str]:
+        """The statements that begin with a word."""
+        return [text for text in self.texts if text.lstrip().upper().startswith(verb)]
 
 
 @contextmanager
@@ -25,9 +30,14 @@ def recorded(runtime: DatabaseRuntime) -> Generator[Statements]:
     def execute(*arguments: Any) -> None:
         statements.texts.append(arguments[2])
 
+    def commit(*_: Any) -> None:
+        statements.commits += 1
+
     engine = runtime.engine.sync_engine
     event.listen(engine, "before_cursor_execute", execute)
+    event.listen(engine, "commit", commit)
     try:
         yield statements
     finally:
         event.remove(engine, "before_cursor_execute", execute)
+        event.remove(engine, "commit", commit)
