@@ -27,6 +27,7 @@ class Provider:
 
     answers_by_post: bool = False
     subject: str = "ada-1"
+    name: str | None = None
     asked: list[AuthorizationRequest] = field(default_factory=list)
     exchanged: list[CodeExchange] = field(default_factory=list)
     issuers: list[str | None] = field(default_factory=list)
@@ -47,26 +48,35 @@ class Provider:
 
     async def fetch_profile(self, tokens: TokenSet, *, nonce: str) -> Profile:
         self.nonces.append(nonce)
-        return Profile(provider_account_id=self.subject, email=f"{self.subject}@example.org", email_verified=True)
+        email = f"{self.subject}@example.org"
+        return Profile(provider_account_id=self.subject, email=email, email_verified=True, name=self.name)
 
     async def refresh(self, refresh_token: str) -> TokenSet:
         raise OAuthError("provider_token_expired")
 
 
+class NamingProvider(Provider):
+    """Tells the name in the browser's answer."""
+
+    def name_in_answer(self, answer: object) -> str | None:
+        return "From the answer"
+
+
 class World:
     """An application, its provider and its clock."""
 
-    def __init__(self, **settings: Any) -> None:
-        self.adapter = DictAdapter()
+    def __init__(self, adapter: DictAdapter | None = None, **settings: Any) -> None:
+        self.adapter = adapter or DictAdapter()
         self.clock = StillClock()
         self.provider, self.other, self.posting = Provider(), Provider(), Provider(answers_by_post=True)
+        self.naming = NamingProvider()
         self.signed_in: list[HookContext[Any]] = []
         self.disabled: set[UUID] = set()
         self.auth: Auth[Any, Any, Any, Any] = Auth(
             settings=AuthSettings.model_validate({"secret": SECRET, "base_url": "https://app.example", **settings}),
             adapter=self.adapter,
             db=NoDatabase(),
-            providers={"own": self.provider, "other": self.other, "posting": self.posting},
+            providers={"own": self.provider, "other": self.other, "posting": self.posting, "naming": self.naming},
             hooks=Hooks(on_signin=self.signed_in.append),
             is_active=lambda user: user.id not in self.disabled,
             clock=self.clock,
@@ -284,3 +294,36 @@ async def test_the_stored_way_back_is_checked_again() -> None:
         assert await destination(welcoming, target) == ["/welcome", "/home"]
     for target in ("/here", "https://app.example/here"):
         assert await destination(welcoming, target) == [target, target]
+
+
+class Cleaning(DictAdapter):
+    """Can clear away flows that nobody finished."""
+
+    cleaned = 0
+
+    async def delete_expired_oauth_states(self, db: object) -> int:
+        self.cleaned += 1
+        return 0
+
+
+async def test_flows_that_nobody_finished_are_cleared_away_once_in_the_lifetime_of_a_flow() -> None:
+    adapter = Cleaning()
+    world = World(adapter)
+    found: list[int] = []
+    for seconds in (0, MAX_AGE - 1, 1, 0, MAX_AGE - 1, 1):
+        world.clock.advance(seconds)
+        await world.signin.start(DB, "own")
+        found.append(adapter.cleaned)
+    assert found == [0, 0, 1, 1, 1, 2]
+
+
+async def test_a_name_in_the_answer_counts_only_where_the_profile_has_none(world: World) -> None:
+    for subject, named, expected in (("a", None, "From the answer"), ("b", "Ada", "Ada")):
+        world.naming.subject, world.naming.name = subject, named
+        started = await world.signin.start(DB, "naming")
+        answer = {"state": [started.flow.state], "code": ["c"]}
+        browser = world.browser(started)
+        claimed = await world.signin.claim(DB, "naming", answer, browser)
+        result = await world.signin.complete(DB, claimed, answer, browser)
+        assert result is not None
+        assert result.user.name == expected

@@ -1,0 +1,25 @@
+"""What a URL may hold where it is split on its own, and bytes in it that are no UTF-8."""
+
+import pytest
+
+from auth.utils.urls import Origin, RedirectPolicy, split_url
+
+OWN = Origin("https", "app.example", 443)
+
+
+@pytest.mark.parametrize(
+    "rest", ["/a b", "/%0a", "/%250a", "/%5c", "/%255c", "/é", "/\\", "/\x7f", "/\n", "?\t", "/" * 2100]
+)
+def test_a_url_is_refused_for_what_follows_the_origin_too(rest: str) -> None:
+    with pytest.raises(ValueError, match=r"^expected an absolute URL such as https://app\.example/path"):
+        split_url(f"https://app.example{rest}")
+
+
+@pytest.mark.parametrize("target", ["/%ff", "/%25ff", "/caf%e9", "https://app.example/%ff"])
+def test_a_path_in_another_encoding_is_a_path(target: str) -> None:
+    assert RedirectPolicy(OWN).is_allowed(target)
+
+
+def test_the_routes_are_reserved_below_auth_unless_told_otherwise() -> None:
+    assert RedirectPolicy(OWN).is_reserved("/auth/signout")
+    assert not RedirectPolicy(OWN, reserved="/login").is_reserved("/auth/signout")
