@@ -327,3 +327,14 @@ async def test_a_name_in_the_answer_counts_only_where_the_profile_has_none(world
         result = await world.signin.complete(DB, claimed, answer, browser)
         assert result is not None
         assert result.user.name == expected
+
+
+async def test_a_sign_up_is_told_once_and_a_sign_in_every_time(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="auth")
+    for expected in (["signup", "signin"], ["signin"]):
+        caplog.clear()
+        started = await world.signin.start(DB, "own")
+        answer = {"state": [started.flow.state], "code": ["c"]}
+        browser = world.browser(started)
+        await world.signin.complete(DB, await world.signin.claim(DB, "own", answer, browser), answer, browser)
+        assert [vars(record)["event"] for record in caplog.records] == expected
