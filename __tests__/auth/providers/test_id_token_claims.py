@@ -11,7 +11,7 @@ from __tests__.auth.session.still_clock import StillClock
 from auth import OAuthError
 from auth.providers import IdToken, ProviderContext
 from auth.providers.discovery import Discovery
-from auth.providers.id_token import IdTokenRules, IdTokenVerifier
+from auth.providers.id_token import HASHES, IdTokenRules, IdTokenVerifier
 
 ABSENT = object()
 LEEWAY = 60
@@ -272,3 +272,17 @@ async def test_a_key_that_is_listed_for_several_issuers_signs_for_each_of_them(i
         assert (await accepted(verifier, issuer.token(iss=owner, tid=tenant))).issuer == owner
     third = template.replace("{tenantid}", "third")
     assert await reason(verifier, issuer.token(iss=third, tid="third")) == "the signature is by a key of another issuer"
+
+
+def test_the_rules_are_strict_unless_told_otherwise() -> None:
+    rules = IdTokenRules(issuers=frozenset({"https://op.example"}), client_id="belgie")
+    assert rules.algorithms == ("RS256",)
+    assert rules.trusted_audiences == frozenset()
+    assert rules.issuer_template is None
+    assert rules.nonce_required
+
+
+def test_only_signatures_with_a_public_key_can_be_chosen_each_with_the_hash_in_its_name() -> None:
+    by_name = {f"{family}{size}": f"sha{size}" for family in ("RS", "PS", "ES") for size in (256, 384, 512)}
+    # Ed25519 hashes with SHA-512 (RFC 8032, section 5.1)
+    assert by_name | {"EdDSA": "sha512", "Ed25519": "sha512"} == HASHES
