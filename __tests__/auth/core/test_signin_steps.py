@@ -338,3 +338,11 @@ async def test_a_sign_up_is_told_once_and_a_sign_in_every_time(world: World, cap
         browser = world.browser(started)
         await world.signin.complete(DB, await world.signin.claim(DB, "own", answer, browser), answer, browser)
         assert [vars(record)["event"] for record in caplog.records] == expected
+
+
+async def test_no_step_shows_a_secret_of_the_flow(world: World) -> None:
+    started = await world.signin.start(DB, "own", redirect_url="/here")
+    claimed = await world.signin.claim(DB, "own", {"state": [started.flow.state]}, world.browser(started))
+    shown = repr(started) + repr(claimed)
+    for secret in (started.url, started.flow.state, started.flow.binder, started.flow.nonce, claimed.code_verifier):
+        assert secret not in shown
