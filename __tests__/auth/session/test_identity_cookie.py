@@ -129,3 +129,25 @@ def test_it_is_http_only_and_short_lived_and_taken_back_likewise(clock: StillClo
         attributes = {part.strip().lower() for part in response.headers["set-cookie"].split(";")[1:]}
         assert attributes == {"httponly", f"max-age={age}", "path=/", "samesite=lax", "secure"}
     assert '"' not in given.headers["set-cookie"]
+
+
+def test_the_largest_that_is_written_has_3800_bytes(clock: StillClock, identity: Identity) -> None:
+    cookie = make(clock)
+    sizes: list[int] = []
+    for length in range(2300, 2900):
+        pair = written(cookie, identity._replace(email="x" * length))
+        if pair is None:
+            break
+        sizes.append(len(pair.removeprefix(f"{NAME}=")))
+    assert sizes[-1] == 3800
+
+
+def test_it_is_taken_back_empty_and_as_strict_as_it_was_given(clock: StillClock, identity: Identity) -> None:
+    cookie = IdentityCookie(name=NAME, secrets=[SECRET], secure=True, same_site="strict", max_age=SECONDS, clock=clock)
+    response = Response()
+    cookie.set(response, identity)
+    cookie.delete(response)
+    given, taken = response.headers.getlist("set-cookie")
+    assert taken.startswith(f'{NAME}="";')
+    for header in (given, taken):
+        assert "samesite=strict" in header.lower()
