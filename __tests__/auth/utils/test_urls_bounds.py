@@ -23,3 +23,13 @@ def test_a_path_in_another_encoding_is_a_path(target: str) -> None:
 def test_the_routes_are_reserved_below_auth_unless_told_otherwise() -> None:
     assert RedirectPolicy(OWN).is_reserved("/auth/signout")
     assert not RedirectPolicy(OWN, reserved="/login").is_reserved("/auth/signout")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://aPp.example", "https://app.exAmple", "https://App.example", "https://app.examplE", "httpS://app.example"],
+)
+def test_a_host_in_upper_case_is_refused_wherever_the_capital_stands(url: str) -> None:
+    with pytest.raises(ValueError, match="in lower case"):
+        split_url(url)
+    assert not RedirectPolicy(OWN).is_allowed(url)
