@@ -6,12 +6,13 @@ import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, cast
+from uuid import UUID
 
 import httpx
 import pytest
-from __tests__.auth.fixtures.dictionaries import DictAdapter, NoConnection
+from __tests__.auth.fixtures.dictionaries import DictAccount, DictAdapter, NoConnection, NoDatabase
 from __tests__.auth.fixtures.serving import base_url, listening_socket, serving
 from __tests__.auth.fixtures.stores import Store
 from __tests__.auth.hostile.clock import Clock
@@ -19,12 +20,14 @@ from __tests__.auth.hostile.waiting import until
 from __tests__.auth.providers.fake import FakeProvider, Fixed, Seen
 from examples.alchemy.auth_models import Account, OAuthState, Session, User
 from fastapi import Depends, FastAPI
+from sqlalchemy import event
 
 from auth import Auth, AuthClient, AuthSettings, ConfigurationError, NotFoundError, OAuthError
+from auth.core.tokens import _Held
 from auth.providers import AuthorizationRequest, CodeExchange, OAuth2ProviderSettings, Profile, TokenSet
 from auth.utils.vault import Vault
 from belgie.alchemy import AlchemyAdapter, Base, DatabaseRuntime
-from belgie.alchemy.settings import PostgresSettings
+from belgie.alchemy.settings import PostgresSettings, SqliteSettings
 
 OLD, NEW = ("an old secret of the application, long enough", "a new secret of the application, long enough")
 TOKENS = ("access_token", "refresh_token", "id_token")
@@ -475,6 +478,54 @@ async def test_over_http_the_codes_are_those_of_the_table(application: Applicati
         assert (await http.get("/token")).json() == "access-1"
 
 
+async def test_a_valid_token_costs_one_statement_and_no_commit(
+    sqlite_memory_settings: SqliteSettings, server: FakeProvider, clock: Clock
+) -> None:
+    async with DatabaseRuntime(sqlite_memory_settings) as runtime:
+        await runtime.create_all(Base.metadata)
+        adapter = AlchemyAdapter(user=User, account=Account, session=Session, oauth_state=OAuthState, db=runtime)
+        application = Application(Store(adapter, runtime, runtime), server, clock)
+        await application.holds(expires_in=3600)
+        done: list[str] = []
+        async with application.connection() as db:
+            user: Any = await adapter.get_user_by_email(db, "jane@people.example")
+            engine = runtime.engine.sync_engine
+            event.listen(engine, "before_cursor_execute", lambda *args: done.append(args[2].split()[0]))
+            event.listen(engine, "commit", lambda *_: done.append("COMMIT"))
+            assert await application.auth.client(db).access_token(user, "theirs") == "first-access"
+        assert done == ["SELECT"]
+
+
+class CountingAdapter(DictAdapter):
+    """Counts how often an account is looked at."""
+
+    looks = 0
+
+    async def get_account_by_user_and_provider(self, db: Any, user_id: UUID, provider: str) -> DictAccount | None:
+        self.looks += 1
+        return await super().get_account_by_user_and_provider(db, user_id, provider)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "looks"),
+    [({"error": "invalid_grant"}, 400, 6), (b"", 503, 3), ({"error": "invalid_client"}, 401, 3)],
+)
+async def test_nobody_waits_for_another_process_unless_that_may_have_been_faster(
+    server: FakeProvider, clock: Clock, body: Any, status: int, looks: int
+) -> None:
+    adapter = CountingAdapter()
+    application = Application(Store(adapter, NoDatabase()), server, clock)
+    await application.holds(expires_in=-1)
+    server.reply("/token", body, status)
+    await application.refused()
+    assert adapter.looks == looks
+
+
+def test_tokens_in_hand_do_not_show() -> None:
+    held = _Held(access_token="a-hidden", refresh_token="r-hidden", expires_at=datetime.now(UTC))
+    assert "hidden" not in repr(held)
+
+
 async def test_nobody_waits_for_a_provider_with_a_connection_in_hand(
     postgres_settings: PostgresSettings, server: FakeProvider, clock: Clock
 ) -> None:
@@ -499,12 +550,7 @@ async def test_nobody_waits_for_a_provider_with_a_connection_in_hand(
 @pytest.mark.parametrize("naive", [False, True])
 async def test_a_store_may_give_moments_without_a_zone(server: FakeProvider, clock: Clock, naive: bool) -> None:
     adapter = DictAdapter()
-
-    class Database:
-        async def dependency(self) -> AsyncGenerator[NoConnection]:
-            yield NoConnection()
-
-    application = Application(Store(adapter, Database()), server, clock)
+    application = Application(Store(adapter, NoDatabase()), server, clock)
     server.reply("/token", answer(1))
     await application.holds(expires_in=61)
     (account,) = adapter.accounts.values()

@@ -80,22 +80,22 @@ class AccessTokens[
         try:
             tokens = await registered.provider.refresh(before.refresh_token)
         except OAuthError as error:
-            token = await self._renewed_elsewhere(db, user_id, registered.id, before, error)
+            token = await self._renewed_elsewhere(db, user_id, registered.id, error)
             if token is None:
                 raise
             return token
-        token = await self._keep(db, user_id, registered.id, before, tokens)
+        token = await self._keep(db, user_id, registered.id, tokens)
         log_event("renewal", user_id=user_id, provider=registered.id)
         return token
 
-    async def _keep(self, db: DBConnection, user_id: UUID, provider_id: str, before: _Held, tokens: TokenSet) -> str:
+    async def _keep(self, db: DBConnection, user_id: UUID, provider_id: str, tokens: TokenSet) -> str:
         """Store the tokens, unless others that live longer were stored meanwhile."""
         token: str | None = None
         async with self._context.capabilities.transaction(db):
             account = await self._context.adapter.get_account_by_user_and_provider(db, user_id, provider_id)
             if account is not None:
                 now = _Held.by(account, self._store)
-                token = self._valid(now) if now != before and now.expires_at > (tokens.expires_at or _NEVER) else None
+                token = self._valid(now) if now.expires_at > (tokens.expires_at or _NEVER) else None
                 if token is None:
                     token = tokens.access_token
                     changes = self._store.changes(tokens, account)
@@ -105,7 +105,7 @@ class AccessTokens[
         return token
 
     async def _renewed_elsewhere(
-        self, db: DBConnection, user_id: UUID, provider_id: str, before: _Held, error: OAuthError
+        self, db: DBConnection, user_id: UUID, provider_id: str, error: OAuthError
     ) -> str | None:
         """Return the token of another process, which was faster with the same refresh token."""
         for delay in _PATIENCE if error.code == "provider_token_expired" else _PATIENCE[:1]:
@@ -113,7 +113,7 @@ class AccessTokens[
             now = await self._held(db, user_id, provider_id)
             await self._give_back(db)
             token = self._valid(now)
-            if token is not None and now != before:
+            if token is not None:
                 return token
         return None
 

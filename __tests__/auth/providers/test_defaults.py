@@ -1,0 +1,21 @@
+"""What holds for a provider about whom nothing more was said."""
+
+from auth.providers import OIDCProviderSettings
+from auth.providers.oidc import Quirks
+
+
+def test_an_openid_provider_is_held_to_the_standard() -> None:
+    settings = OIDCProviderSettings.model_validate({"issuer": "https://op.example", "client_id": "belgie"})
+    assert settings.algorithms == ("RS256",)
+    assert settings.scopes == ("openid", "email", "profile")
+    assert settings.trusted_audiences == frozenset()
+    assert settings.userinfo == "auto"
+    assert not settings.require_pkce
+
+
+def test_a_provider_has_no_quirks_unless_they_are_named() -> None:
+    quirks = Quirks()
+    assert (quirks.described_issuer, quirks.issuer_template) == (None, None)
+    assert quirks.further_issuers == frozenset()
+    assert not quirks.ignores_nonce
+    assert not quirks.refuses_code_verifier
