@@ -33,3 +33,18 @@ def test_a_host_in_upper_case_is_refused_wherever_the_capital_stands(url: str) -
     with pytest.raises(ValueError, match="in lower case"):
         split_url(url)
     assert not RedirectPolicy(OWN).is_allowed(url)
+
+
+@pytest.mark.parametrize(
+    "authority", ["user@app.example", "@app.example", "app.example.", ".app.example", "-app.example", "app.example-"]
+)
+def test_user_information_and_hosts_with_an_odd_end_are_refused(authority: str) -> None:
+    with pytest.raises(ValueError, match="without user information"):
+        split_url(f"https://{authority}")
+
+
+def test_only_this_machine_is_loopback() -> None:
+    for host in ("localhost", "127.0.0.1", "127.8.9.10", "[::1]"):
+        assert Origin("http", host, 80).is_loopback, host
+    for host in ("app.example", "localhost.example", "127.0.0.1.example", "[::2]", "10.0.0.1", "0.0.0.0"):
+        assert not Origin("http", host, 80).is_loopback, host
