@@ -1,5 +1,8 @@
 """What holds for a provider about whom nothing more was said."""
 
+import pytest
+from pydantic import ValidationError
+
 from auth.providers import OIDCProviderSettings
 from auth.providers.oidc import Quirks
 
@@ -19,3 +22,17 @@ def test_a_provider_has_no_quirks_unless_they_are_named() -> None:
     assert quirks.further_issuers == frozenset()
     assert not quirks.ignores_nonce
     assert not quirks.refuses_code_verifier
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    ["https://op.example?x", "https://op.example/#x", "op.example", "https://a@op.example", "HTTPS://op.example", ""],
+)
+def test_an_issuer_is_an_absolute_url_without_query_and_fragment(issuer: str) -> None:
+    with pytest.raises(ValidationError, match="issuer"):
+        OIDCProviderSettings.model_validate({"issuer": issuer, "client_id": "belgie"})
+
+
+@pytest.mark.parametrize("issuer", ["https://op.example", "https://op.example/", "https://op.example/tenant/"])
+def test_an_issuer_is_kept_to_the_letter(issuer: str) -> None:
+    assert OIDCProviderSettings.model_validate({"issuer": issuer, "client_id": "belgie"}).issuer == issuer

@@ -176,7 +176,7 @@ async def test_newer_keys_are_fetched_once_a_minute(
 
 
 async def test_a_failure_is_not_kept_and_does_not_cost_what_was_known(
-    server: FakeProvider, discovery: Discovery, clock: StillClock
+    server: FakeProvider, discovery: Discovery, clock: StillClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.reply(DISCOVERY, b"", 500)
     for _ in range(2):
@@ -189,6 +189,7 @@ async def test_a_failure_is_not_kept_and_does_not_cost_what_was_known(
     with pytest.raises(OAuthError):
         await discovery.newer_keys()
     assert await discovery.keys() == known
+    assert not [record for record in caplog.records if record.name == "asyncio"], "who waited was told: nobody else is"
 
 
 async def test_all_who_wait_share_one_fetch_and_who_gives_up_takes_it_from_nobody(
