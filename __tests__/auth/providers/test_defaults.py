@@ -36,3 +36,21 @@ def test_an_issuer_is_an_absolute_url_without_query_and_fragment(issuer: str) ->
 @pytest.mark.parametrize("issuer", ["https://op.example", "https://op.example/", "https://op.example/tenant/"])
 def test_an_issuer_is_kept_to_the_letter(issuer: str) -> None:
     assert OIDCProviderSettings.model_validate({"issuer": issuer, "client_id": "belgie"}).issuer == issuer
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("algorithms", ()),
+        ("algorithms", ("none",)),
+        ("algorithms", ("HS256",)),
+        ("algorithms", ("RS256", "HS256")),
+        ("algorithms", ("rs256",)),
+        ("scopes", ("email", "profile")),
+        ("scopes", ("OpenID",)),
+    ],
+)
+def test_settings_do_not_open_what_an_openid_provider_must_have_closed(field: str, value: tuple[str, ...]) -> None:
+    honest = {"issuer": "https://op.example", "client_id": "belgie"}
+    with pytest.raises(ValidationError, match=field):
+        OIDCProviderSettings.model_validate({**honest, field: value})
