@@ -1,35 +1,38 @@
 """A pool that serves its callers in turn, and survives a change of the event loop."""
 
 import asyncio
+import time
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import AsyncAdaptedQueuePool, exc
+from sqlalchemy import AsyncAdaptedQueuePool
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util import await_only
 
+from belgie.alchemy.turns import Turns
+
 _LOOP = "belgie.loop"
+_RETURNED = "belgie.returned"
+_JUST_NOW_SECONDS = 0.1
 
 
-class LoopBoundPool(AsyncAdaptedQueuePool):
-    """Gives out connections of the running event loop only, first come, first served.
+class TurnPool(AsyncAdaptedQueuePool):
+    """Gives out its connections first come, first served, and makes one more than it keeps only after some waiting.
 
     SQLAlchemy's pool gives a connection that comes free to whoever asks next, and not to who waits longest: under
-    load, a few wait very long. Here, each waits for a turn before it asks.
-
-    A connection of asyncpg belongs to the loop that made it. Test clients and scripts run one loop after the other: a
-    connection that an earlier one left behind is dropped, and a new one made.
+    load, a few wait very long. And it makes connections beyond `pool_size` at once, and closes each when it is given
+    back: under load, that is one for every few requests.
     """
 
-    _turns: asyncio.BoundedSemaphore | None = None
+    _turns: Turns | None = None
     _turns_loop: asyncio.AbstractEventLoop | None = None
 
     def _do_get(self) -> ConnectionPoolEntry:
         loop = asyncio.get_running_loop()
         if self._max_overflow >= 0:  # otherwise there is a connection for everyone
-            await_only(self._wait_for_turn(loop))
+            self._take_turn(loop)
         try:
-            return self._of_loop(super()._do_get(), loop)
+            return self._prepared(super()._do_get(), loop)
         except BaseException:
             self._end_turn()
             raise
@@ -40,32 +43,43 @@ class LoopBoundPool(AsyncAdaptedQueuePool):
         finally:
             self._end_turn()
 
-    async def _wait_for_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _prepared(self, entry: ConnectionPoolEntry, loop: asyncio.AbstractEventLoop) -> ConnectionPoolEntry:  # noqa: ARG002 - for those that are bound to it
+        return entry
+
+    def _take_turn(self, loop: asyncio.AbstractEventLoop) -> None:
         turns = self._turns
         if turns is None or self._turns_loop is not loop:
-            turns = self._turns = asyncio.BoundedSemaphore(self.size() + self._max_overflow)
+            turns = self._turns = Turns(self.size(), self._max_overflow)
             self._turns_loop = loop
-        if not turns.locked():
-            await turns.acquire()
-            return
-        try:
-            async with asyncio.timeout(self.timeout()):
-                await turns.acquire()
-        except TimeoutError:
-            msg = f"all {self.size() + self._max_overflow} connections are in use, and none came free in time"
-            raise exc.TimeoutError(msg) from None
+        if not turns.take_at_once():
+            await_only(turns.wait(self.timeout()))
 
     def _end_turn(self) -> None:
-        if self._turns is not None:
-            with suppress(ValueError):  # it began in another event loop
-                self._turns.release()
+        with suppress(RuntimeError):  # the loop is closed, and its turns with it
+            if self._turns is not None and self._turns_loop is asyncio.get_running_loop():
+                self._turns.end()
+
+
+class LoopBoundPool(TurnPool):
+    """Gives out connections of the running event loop only.
+
+    A connection of asyncpg belongs to the loop that made it. Test clients and scripts run one loop after the other: a
+    connection that an earlier one left behind is dropped, and a new one made.
+    """
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        record.info[_RETURNED] = time.monotonic()
+        super()._do_return_conn(record)
+
+    def _prepared(self, entry: ConnectionPoolEntry, loop: asyncio.AbstractEventLoop) -> ConnectionPoolEntry:
+        return self._rested(self._of_loop(entry, loop))
 
     def _of_loop(self, entry: ConnectionPoolEntry, loop: asyncio.AbstractEventLoop) -> ConnectionPoolEntry:
         made_in: asyncio.AbstractEventLoop | None = entry.info.get(_LOOP)
         if entry.dbapi_connection is None or made_in is None or made_in is loop:
             return entry
         if made_in.is_running():
-            super()._do_return_conn(entry)
+            AsyncAdaptedQueuePool._do_return_conn(self, entry)  # noqa: SLF001 - the turn ends with the error
             msg = (
                 "this database runtime is in use by another running event loop: make one for each loop, from settings "
                 "of its own (settings.model_copy())"
@@ -74,6 +88,19 @@ class LoopBoundPool(AsyncAdaptedQueuePool):
         abandon(entry.dbapi_connection, made_in)
         # The pool makes a new one in its place.
         entry.dbapi_connection = None  # ty: ignore[missing-slot] - the record that implements the entry has it
+        return entry
+
+    @staticmethod
+    def _rested(entry: ConnectionPoolEntry) -> ConnectionPoolEntry:
+        """Spare a connection the ping if it was in use just now, and is open: a ping takes longer than most statements.
+
+        A server that says goodbye closes the connection, which is seen without asking. What the ping is for, a server
+        or a network that falls silent, takes longer to be noticed than a connection counts as just used.
+        """
+        returned: float | None = entry.info.get(_RETURNED)
+        connection: Any = entry.dbapi_connection
+        if returned is not None and connection is not None and time.monotonic() - returned < _JUST_NOW_SECONDS:
+            setattr(entry, "fresh", not connection.driver_connection.is_closed())  # noqa: B010 - of the record behind it
         return entry
 
 

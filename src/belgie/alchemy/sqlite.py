@@ -12,11 +12,14 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, AsyncAdaptedQueuePool, Connection, Dialect, event
+from sqlalchemy import URL, Connection, Dialect, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, ExecutionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.selectable import GenerativeSelect
+
+from belgie.alchemy.one_hop import connect
+from belgie.alchemy.pool import TurnPool
 
 if TYPE_CHECKING:
     from belgie.alchemy.settings import SqliteSettings
@@ -84,11 +87,15 @@ def sqlite_engine(settings: "SqliteSettings", anchor: MemoryAnchor) -> AsyncEngi
         sqlite_url(settings),
         echo=settings.echo,
         hide_parameters=settings.hide_parameters,
-        poolclass=AsyncAdaptedQueuePool,
+        poolclass=TurnPool,
         pool_size=settings.pool_size,
         max_overflow=settings.max_overflow,
         pool_timeout=settings.pool_timeout,
-        connect_args={"isolation_level": "IMMEDIATE", "timeout": settings.busy_timeout},
+        connect_args={
+            "isolation_level": "IMMEDIATE",
+            "timeout": settings.busy_timeout,
+            "async_creator_fn": connect,
+        },
     )
     pragmas = _pragmas(settings)
 
