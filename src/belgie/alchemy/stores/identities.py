@@ -5,13 +5,13 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Executable, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Select, select
 
 from belgie.alchemy.errors import translated
 from belgie.alchemy.postgres import cached_statements
 from belgie.alchemy.settings import PostgresSettings
 from belgie.alchemy.stores.connected import Connected
+from belgie.alchemy.stores.direct import DirectSelect
 from belgie.alchemy.table import Table
 from proto import Identity, SessionProtocol, UserProtocol
 
@@ -23,7 +23,7 @@ class IdentityStore[UserT: UserProtocol[Any], SessionT: SessionProtocol](Connect
 
     _users: Table[UserT]
     _sessions: Table[SessionT]
-    _reader: tuple[AsyncEngine, AsyncEngine] | None = None
+    _reader: DirectSelect | None = None
 
     async def get_identity(self, session_id: UUID) -> Identity | None:
         """Return the identity behind a session, expired or not.
@@ -34,9 +34,7 @@ class IdentityStore[UserT: UserProtocol[Any], SessionT: SessionProtocol](Connect
             AttributeError: the adapter was made without `db`.
         """
         with translated():
-            async with self._autocommit().connect() as connection:
-                found = await connection.execute(self._identity, self._sessions.sought({"id": session_id}))
-                row = found.one_or_none()
+            row = await self._select().one_or_none(self._sessions.sought({"id": session_id})["is_id"])
         if row is None:
             return None
         user_id, email, email_verified, scopes, created_at, expires_at = row
@@ -50,22 +48,18 @@ class IdentityStore[UserT: UserProtocol[Any], SessionT: SessionProtocol](Connect
             expires_at=_aware(expires_at),
         )
 
-    def _autocommit(self) -> AsyncEngine:
-        """Return a view of the engine whose single statements need no BEGIN and no ROLLBACK on PostgreSQL.
-
-        On SQLite a read begins nothing, and setting the level would cost more than it saves. Behind a pooler in
-        transaction mode a statement is prepared and run over one connection of the server only inside a transaction.
-        """
+    def _select(self) -> DirectSelect:
         runtime = self.db_runtime
         engine = runtime.engine
-        if self._reader is None or self._reader[0] is not engine:
+        if self._reader is None or self._reader.engine is not engine:
             settings = runtime.settings
-            alone = isinstance(settings, PostgresSettings) and cached_statements(settings) > 0
-            self._reader = engine, engine.execution_options(isolation_level="AUTOCOMMIT") if alone else engine
-        return self._reader[1]
+            alone = not isinstance(settings, PostgresSettings) or cached_statements(settings) > 0
+            kind = self._sessions.column("id").type
+            self._reader = DirectSelect(engine, self._identity, "is_id", kind, alone=alone)
+        return self._reader
 
     @cached_property
-    def _identity(self) -> Executable:
+    def _identity(self) -> Select[*tuple[Any, ...]]:
         users, sessions = self._users, self._sessions
         return (
             select(
