@@ -8,10 +8,10 @@ between the route and the answer, and closed again, should something have used i
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine, MutableMapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, MutableMapping
 from contextlib import AsyncExitStack
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, override
 
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction, UOWTransaction
 
 _STACK = "fastapi_function_astack"
+_REQUEST_STACK = "fastapi_inner_astack"
 _SESSIONS = "belgie.alchemy.sessions"
 _WRITTEN = "belgie.alchemy.written"
 _logger = logging.getLogger("belgie.alchemy")
@@ -38,6 +39,9 @@ class SessionDependency:
     """Call it without an argument to use it outside FastAPI: `async for session in dependency(): ...`.
 
     It never commits. Whoever asks for it in one request, in whichever scope, gets the same session.
+
+    FastAPI takes it for a coroutine function, and awaits what it returns: for a generator it opens a cancel scope and
+    two context managers in every request, which costs more than the session does.
     """
 
     def __init__(self, open_session: Callable[[], AsyncSession]) -> None:
@@ -54,22 +58,88 @@ class SessionDependency:
             return_annotation=AsyncGenerator[AsyncSession],
         )
 
-    async def __call__(self, connection: HasScope | None = None) -> AsyncGenerator[AsyncSession]:
-        """Yield the request's session; roll back what was not committed, and close it."""
-        scope: MutableMapping[str, Any] = {} if connection is None else connection.scope
-        sessions: dict[SessionDependency, AsyncSession] = scope.setdefault(_SESSIONS, {})
-        if (shared := sessions.get(self)) is not None:
+    @inspect.markcoroutinefunction
+    def __call__(self, connection: HasScope | None = None) -> "RequestSession":
+        """Give the request's session; what was not committed is rolled back, and it is closed."""
+        return RequestSession(self, {} if connection is None else connection.scope)
+
+    async def of_request(self, scope: MutableMapping[str, Any]) -> AsyncSession:
+        """Return the request's session, which is closed when the route has returned, and again when the request ends.
+
+        Raises:
+            RuntimeError: this is no request that FastAPI serves.
+        """
+        if (shared := self._shared(scope)) is not None:
+            return shared
+        ending = scope.get(_REQUEST_STACK)
+        if not isinstance(ending, AsyncExitStack):
+            msg = "only FastAPI awaits it, version 0.121 or later: write `async for session in dependency(): ...`"
+            raise RuntimeError(msg)  # noqa: TRY004 - the caller is wrong, not an argument
+        session = self._open_in(scope)
+        ending.push_async_callback(self._close_in, scope, session)
+        return session
+
+    async def iterate(self, scope: MutableMapping[str, Any]) -> AsyncGenerator[AsyncSession]:
+        """Yield the session, and close it."""
+        if (shared := self._shared(scope)) is not None:
             yield shared
             return
-        session = sessions[self] = self._open_session()
-        stack = scope.get(_STACK)
-        if isinstance(stack, AsyncExitStack):
-            stack.push_async_exit(_release(session, scope))
+        session = self._open_in(scope)
         try:
             yield session
         finally:
-            sessions.pop(self, None)
-            await close_session(session)
+            await self._close_in(scope, session)
+
+    def _shared(self, scope: MutableMapping[str, Any]) -> AsyncSession | None:
+        sessions: dict[SessionDependency, AsyncSession] = scope.get(_SESSIONS, {})
+        return sessions.get(self)
+
+    def _open_in(self, scope: MutableMapping[str, Any]) -> AsyncSession:
+        session = scope.setdefault(_SESSIONS, {})[self] = self._open_session()
+        stack = scope.get(_STACK)
+        if isinstance(stack, AsyncExitStack):
+            stack.push_async_exit(_release(session, scope))
+        return session
+
+    async def _close_in(self, scope: MutableMapping[str, Any], session: AsyncSession) -> None:
+        scope[_SESSIONS].pop(self, None)
+        await close_session(session)
+
+
+class RequestSession(AsyncGenerator[AsyncSession]):
+    """A session that FastAPI awaits, and that anybody else iterates."""
+
+    def __init__(self, dependency: SessionDependency, scope: MutableMapping[str, Any]) -> None:
+        self._dependency = dependency
+        self._scope = scope
+        self._made: AsyncGenerator[AsyncSession] | None = None
+
+    def __await__(self) -> Generator[Any, Any, AsyncSession]:
+        """Return the session."""
+        return self._dependency.of_request(self._scope).__await__()
+
+    @property
+    def _iteration(self) -> AsyncGenerator[AsyncSession]:
+        # It must not know this object: Python ends a generator that was left in the middle when nobody knows it.
+        if self._made is None:
+            self._made = self._dependency.iterate(self._scope)
+        return self._made
+
+    @override
+    def __anext__(self) -> Coroutine[Any, Any, AsyncSession]:
+        return self._iteration.__anext__()
+
+    @override
+    def asend(self, value: None) -> Coroutine[Any, Any, AsyncSession]:
+        return self._iteration.asend(value)
+
+    @override
+    def athrow(self, *error: Any) -> Coroutine[Any, Any, AsyncSession]:
+        return self._iteration.athrow(*error)
+
+    @override
+    def aclose(self) -> Coroutine[Any, Any, None]:
+        return self._iteration.aclose()
 
 
 def _release(session: AsyncSession, scope: MutableMapping[str, Any]) -> Callable[..., Coroutine[Any, Any, None]]:
