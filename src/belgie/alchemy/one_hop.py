@@ -178,7 +178,7 @@ class OneHopConnection(aiosqlite.Connection):
     @override
     def stop(self) -> asyncio.Future[Any] | None:
         """Let the thread end when it has done what it was asked."""
-        self._stopped = super().stop()
+        self._stopped = super().stop()  # pyright: ignore[reportUnknownMemberType] - it has no types
         return self._stopped
 
 
