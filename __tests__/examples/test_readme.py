@@ -101,8 +101,8 @@ def test_a_variable_that_is_not_set_is_named(run: Run, folder: Path, variables: 
 
 def test_the_documented_commands_are_those_that_are_checked() -> None:
     assert "pip install uv && uv run python -m examples.auth --walkthrough\n" in README
-    assert "pip install uv && uv run pytest\n" in README
+    assert "pip install uv && uv run pytest -n auto\n" in README
     script = CI.read_text("utf-8")
-    assert "uv run pytest\n" in script
+    assert "uv run pytest -n auto\n" in script
     assert "set -euo pipefail" in script
     assert CI.stat().st_mode & 0o111 == 0o111
