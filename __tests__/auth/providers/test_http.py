@@ -14,10 +14,15 @@ from __tests__.auth.providers.fake import FakeProvider
 
 from auth import HTTPSettings, OAuthError
 from auth.providers import ProviderHTTP
+from auth.providers.transport import Transport
 
 
 def http(*, loopback: bool = True, **settings: Any) -> ProviderHTTP:
     return ProviderHTTP(HTTPSettings(**settings), loopback=loopback)
+
+
+def transport(*, loopback: bool, **settings: Any) -> Transport:
+    return Transport(HTTPSettings(**settings), lambda _url: None, loopback=loopback)
 
 
 async def unavailable(client: ProviderHTTP, url: str) -> OAuthError:
@@ -93,13 +98,13 @@ def test_an_address_is_https_or_http_on_loopback_while_developing(
     ],
 )
 def test_an_address_must_be_public_under_each_of_its_names(address: str, *, accepted: bool) -> None:
-    assert http(loopback=False)._is_acceptable(ip_address(address)) is accepted
-    assert http(loopback=False, allow_private_networks=True)._is_acceptable(ip_address(address))
+    assert transport(loopback=False)._is_acceptable(ip_address(address)) is accepted
+    assert transport(loopback=False, allow_private_networks=True)._is_acceptable(ip_address(address))
 
 
 @pytest.mark.parametrize(("address", "accepted"), [("127.0.0.1", True), ("::1", True), ("10.0.0.1", False)])
 def test_an_application_on_loopback_may_talk_to_loopback(address: str, *, accepted: bool) -> None:
-    assert http(loopback=True)._is_acceptable(ip_address(address)) is accepted
+    assert transport(loopback=True)._is_acceptable(ip_address(address)) is accepted
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ class AlchemyAdapter[
         self.session = session
         self.oauth_state = oauth_state
         self.db = db
-        self._purge_batch = purge_batch
+        self.purge_batch = purge_batch
         self._users = Table(user, fixed=_NOT_FOR_CALLERS, convert={"email": fold_email})
         self._accounts = Table(account, fixed=(*_NOT_FOR_CALLERS, "user_id", "provider", "provider_account_id"))
         self._sessions = Table(session, fixed=(*_NOT_FOR_CALLERS, "user_id"), cut={"user_agent": USER_AGENT_LENGTH})

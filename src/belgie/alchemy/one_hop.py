@@ -7,8 +7,10 @@ does. Here the thread does the four in one go, and is not asked to end a transac
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
 from typing import Any, Final, Self, override
+from weakref import WeakSet
 
 import aiosqlite
 
@@ -32,10 +34,15 @@ class OneHopCursor:
         self._connection = connection
         self._rows: list[Any] = []
         self._open: sqlite3.Cursor | None = None
+        self._lost = False
 
     async def __aenter__(self) -> Self:
         """Return the cursor; there is nothing to open yet."""
         return self
+
+    def __await__(self) -> Generator[Any, Any, Self]:
+        """Return the cursor; SQLAlchemy 2.0 awaits it, 2.1 enters it."""
+        return self.__aenter__().__await__()
 
     async def __aexit__(self, *_error: object) -> None:
         """Close."""
@@ -67,15 +74,13 @@ class OneHopCursor:
     async def fetchall(self) -> list[Any]:
         """Return the rows that were not fetched yet."""
         rows, self._rows = self._rows, []
-        if self._open is not None:
-            rows += await self._connection.on_thread(self._take, None)
-        return rows
+        return rows + await self._more(None)
 
     async def fetchmany(self, size: int | None = None) -> list[Any]:
         """Return the next rows."""
         count = size or self.arraysize
-        if len(self._rows) < count and self._open is not None:
-            self._rows += await self._connection.on_thread(self._take, max(count, _FIRST_ROWS))
+        if len(self._rows) < count:
+            self._rows += await self._more(max(count, _FIRST_ROWS))
         rows, self._rows = self._rows[:count], self._rows[count:]
         return rows
 
@@ -87,7 +92,20 @@ class OneHopCursor:
         """Let the rows go."""
         self._rows = []
         if self._open is not None:
-            await self._connection.on_thread(self._end)
+            with suppress(ValueError):  # the connection was closed before, and the rows with it
+                await self._connection.on_thread(self._end)
+
+    def lose(self) -> None:
+        """Let the rows go that were not fetched yet, and say so to who asks for them; on the thread only."""
+        if self._open is not None:
+            self._lost = True
+            self._end()
+
+    async def _more(self, count: int | None) -> list[Any]:
+        if self._lost:
+            msg = "the transaction has ended that these rows were read in: read all rows, or close the result, before"
+            raise sqlite3.ProgrammingError(msg)
+        return [] if self._open is None else await self._connection.on_thread(self._take, count)
 
     def _run(self, execute: Callable[..., Any], sql: str, parameters: Any) -> None:
         self._open = cursor = self._connection.new_cursor()
@@ -98,6 +116,8 @@ class OneHopCursor:
                 self._end()
             else:
                 self._rows = self._take(_FIRST_ROWS)
+                if self._open is not None:
+                    self._connection.streaming.add(self)
         except BaseException:
             self._end()
             raise
@@ -117,12 +137,35 @@ class OneHopCursor:
             self._open = None
 
 
+class _File:
+    """Opens the file, and closes it even when nobody waits for it any more."""
+
+    def __init__(self, database: Any, options: dict[str, Any]) -> None:
+        self._database = database
+        self._options = options
+        self._opened: sqlite3.Connection | None = None
+
+    def open(self) -> sqlite3.Connection:
+        self._opened = sqlite3.connect(self._database, **self._options)
+        return self._opened
+
+    def close(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+
+
 class OneHopConnection(aiosqlite.Connection):
     """A connection with such cursors, which ends only transactions that have begun."""
 
-    _asked = 0
-    _done = 0
-    _stopped: asyncio.Future[Any] | None = None
+    def __init__(self, database: Any, options: dict[str, Any]) -> None:
+        self._file = _File(database, options)
+        super().__init__(self._file.open, _FIRST_ROWS)
+        self._thread.daemon = True  # a process that ends does not wait for it
+        self._asked = 0
+        self._done = 0
+        self._stopped: asyncio.Future[Any] | None = None
+        #: Cursors that may have rows in the database yet.
+        self.streaming: WeakSet[OneHopCursor] = WeakSet()
 
     @override
     def cursor(self) -> OneHopCursor:  # ty: ignore[incompatible-method-override]  # pyright: ignore[reportIncompatibleMethodOverride] - SQLAlchemy alone asks
@@ -145,9 +188,19 @@ class OneHopConnection(aiosqlite.Connection):
 
     @override
     async def rollback(self) -> None:
-        """Roll back what has begun."""
-        if not self._is_at_rest():
-            await super().rollback()
+        """Roll back what has begun, and let go of rows that nobody has fetched.
+
+        While there are such rows, SQLite shows the connection the database as it was: whoever gets it next would read
+        what is not true any more, and could not write.
+        """
+        if self.streaming or not self._is_at_rest():
+            await self.on_thread(self._roll_back)
+
+    def _roll_back(self) -> None:
+        for cursor in tuple(self.streaming):
+            cursor.lose()
+        self.streaming.clear()
+        self._conn.rollback()
 
     def _is_at_rest(self) -> bool:
         """Tell whether nothing has begun, nor will: who was cancelled has left the statement to the thread."""
@@ -178,13 +231,11 @@ class OneHopConnection(aiosqlite.Connection):
     @override
     def stop(self) -> asyncio.Future[Any] | None:
         """Let the thread end when it has done what it was asked."""
+        self._tx.put_nowait((None, self._file.close))  # aiosqlite forgets it if who opened it was cancelled
         self._stopped = super().stop()  # pyright: ignore[reportUnknownMemberType] - it has no types
         return self._stopped
 
 
 def connect(database: Any, **options: Any) -> OneHopConnection:
     """Return what `aiosqlite.connect` returns, with a thread that does not keep the process from ending."""
-    connection = OneHopConnection(lambda: sqlite3.connect(database, **options), _FIRST_ROWS)
-    thread: Any = vars(connection)["_thread"]
-    thread.daemon = True
-    return connection
+    return OneHopConnection(database, options)

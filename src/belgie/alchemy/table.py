@@ -12,8 +12,10 @@ from sqlalchemy import (
     Executable,
     Integer,
     Result,
+    any_,
     bindparam,
     delete,
+    func,
     inspect,
     select,
     update,
@@ -176,28 +178,38 @@ class Table[RowT]:
         """
         session = session_of(db)
         parameters = {"now": datetime.now(UTC), "batch": batch}
+        statement = self._purge[session.get_bind().dialect.name == "postgresql"]
         total = 0
         while True:
             async with guarded(session, commit=True):
-                deleted = await write(session, self._purge, parameters)
+                deleted = await write(session, statement, parameters)
                 count = deleted.rowcount
             total += count
             if count < batch:
                 return total
 
     @cached_property
-    def _purge(self) -> Executable:
-        # The expiry is compared twice: a row that was extended after the inner SELECT had found it stays.
-        passed = self.column("expires_at") <= bindparam("now")
+    def _purge(self) -> Mapping[bool, Executable]:
+        """The deletion of a batch, on PostgreSQL (True) and elsewhere (False).
+
+        PostgreSQL looks again at a row that was extended while the inner SELECT waited to lock it; what that has
+        locked stays as it is. An array is found once, and read by the primary key: an `IN` may be joined row by row.
+        """
         found = (
             select(self.column("id"))
-            .where(passed)
+            .where(self.column("expires_at") <= bindparam("now"))
             .order_by(self.column("expires_at"))
             .limit(bindparam("batch", type_=Integer()))
             .with_for_update(skip_locked=True)
         )
-        statement = delete(self.model).where(self.column("id").in_(found), passed)
-        return statement.execution_options(synchronize_session=False)
+        conditions = {
+            True: self.column("id") == any_(func.array(found.scalar_subquery())),
+            False: self.column("id").in_(found),
+        }
+        return {
+            postgres: delete(self.model).where(condition).execution_options(synchronize_session=False)
+            for postgres, condition in conditions.items()
+        }
 
 
 async def read(

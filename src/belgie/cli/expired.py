@@ -41,7 +41,7 @@ async def purge(adapter: Adapter, batch: int | None) -> None:
 
 def _in_batches(adapter: Adapter, rows: int) -> Adapter:
     changed = copy(adapter)
-    changed._purge_batch = rows  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - nobody else changes it
+    changed.purge_batch = rows
     return changed
 
 

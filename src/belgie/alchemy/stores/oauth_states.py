@@ -12,7 +12,7 @@ class OAuthStateStore[OAuthStateT: OAuthStateProtocol]:
     """Creates, finds and consumes OAuth states."""
 
     _oauth_states: Table[OAuthStateT]
-    _purge_batch: int
+    purge_batch: int
 
     async def create_oauth_state(
         self,
@@ -51,4 +51,4 @@ class OAuthStateStore[OAuthStateT: OAuthStateProtocol]:
 
         It works in batches, each committed by itself outside a transaction.
         """
-        return await self._oauth_states.purge(db, self._purge_batch)
+        return await self._oauth_states.purge(db, self.purge_batch)

@@ -20,7 +20,7 @@ class SessionStore[UserT: UserProtocol[Any], SessionT: SessionProtocol]:
 
     _users: Table[UserT]
     _sessions: Table[SessionT]
-    _purge_batch: int
+    purge_batch: int
 
     async def create_session(
         self,
@@ -105,7 +105,7 @@ class SessionStore[UserT: UserProtocol[Any], SessionT: SessionProtocol]:
 
         It works in batches, each committed by itself outside a transaction: after an error those before it are gone.
         """
-        return await self._sessions.purge(db, self._purge_batch)
+        return await self._sessions.purge(db, self.purge_batch)
 
     @cached_property
     def _session_and_user(self) -> Executable:
