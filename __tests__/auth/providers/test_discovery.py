@@ -123,6 +123,13 @@ async def test_the_description_names_the_issuer_to_the_letter(
     assert server.hits["/keys"] == 0
 
 
+@pytest.mark.parametrize("path", ["/", "/tenant", "/tenant/", "/X"])
+async def test_the_description_is_below_the_issuer(server: FakeProvider, context: ProviderContext, path: str) -> None:
+    issuer = f"{server.url}{path}"
+    server.describe(issuer, path.rstrip("/"))
+    assert (await Discovery(context, issuer).metadata()).issuer == issuer
+
+
 async def test_an_expected_issuer_takes_the_place_of_the_address(
     server: FakeProvider, context: ProviderContext
 ) -> None:

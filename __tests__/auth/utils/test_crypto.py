@@ -93,8 +93,9 @@ def test_a_keyed_digest_is_an_hmac_that_depends_on_key_purpose_and_parts() -> No
 
 
 def test_data_of_every_length_comes_back_from_base64url_without_padding() -> None:
-    for length in range(20):
-        data = bytes(range(255, 255 - length, -1))
+    samples = [bytes(range(255, 255 - length, -1)) for length in range(20)]
+    samples += [bytes((0, 0, last)) for last in range(256)]  # every character can be the last one
+    for data in samples:
         assert re.fullmatch(r"[A-Za-z0-9_-]*", base64url(data))
         assert from_base64url(base64url(data)) == data
 
@@ -173,7 +174,9 @@ def test_a_signature_has_one_spelling() -> None:
     assert respelled > 9 * 50, "some of the signatures hold a character that Base64 spells in two ways"
 
 
-@pytest.mark.parametrize("text", ["", ".", "value", "value.", ".signature", "välue.abc", "\x00.\x00", "a" * 10_000])
+@pytest.mark.parametrize(
+    "text", ["", ".", "value", "value.", ".signature", "välue.abc", "\ud800.\ud800", "\x00.\x00", "a" * 10_000]
+)
 def test_what_was_never_signed_does_not_verify(text: str) -> None:
     assert ValueSigner([NEW], "session").unsign(text) is None
 
