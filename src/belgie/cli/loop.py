@@ -1,19 +1,34 @@
 """Runs a command's work on an event loop."""
 
 import asyncio
+import signal
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 
 def finish[T](work: Coroutine[Any, Any, T]) -> T:
-    """Return what the work returns."""
+    """Return what the work returns.
 
-    async def run() -> T:
-        try:
-            return await work
-        except asyncio.CancelledError:
-            # Who interrupts a command does not ask what became of the connection that was being made.
-            asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
-            raise
+    Raises:
+        KeyboardInterrupt: it was interrupted.
+    """
+    try:
+        return asyncio.run(_interruptible(work))
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
-    return asyncio.run(run())
+
+async def _interruptible[T](work: Coroutine[Any, Any, T]) -> T:
+    loop = asyncio.get_running_loop()
+    task: asyncio.Task[Any] | None = asyncio.current_task()
+    if task is not None:
+        # The handler of `asyncio.run` is not called while the loop waits, if the signal comes as the waiting begins.
+        with suppress(NotImplementedError):  # on Windows
+            loop.add_signal_handler(signal.SIGINT, task.cancel)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        # Who interrupts a command does not ask what became of the connection that was being made.
+        loop.set_exception_handler(lambda _loop, _context: None)
+        raise
