@@ -104,15 +104,15 @@ def bomb() -> bytes:
 
 
 @contextlib.contextmanager
-def black_hole() -> Generator[str]:
+def black_hole(host: str = "127.0.0.1", port: int = 0) -> Generator[str]:
     """An address that swallows the first packet of a connection: the queue of its listener is full."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
+        listener.bind((host, port))
         listener.listen(0)
         for _ in range(8):
             caller = stack.enter_context(socket.socket())
             caller.setblocking(False)
             with contextlib.suppress(BlockingIOError):
                 caller.connect(listener.getsockname())
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/hole"
+        yield f"http://{host}:{listener.getsockname()[1]}/hole"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from __tests__.auth.hostile import raw
 from __tests__.auth.providers.fake import FakeProvider
 
 from auth import HTTPSettings, OAuthError
@@ -93,6 +94,8 @@ def test_an_address_is_https_or_http_on_loopback_while_developing(
         ("64:ff9b::a00:1", False),
         ("64:ff9b::7f00:1", False),
         ("64:ff9b::a9fe:a9fe", False),
+        ("::ffff:224.0.0.1", False),
+        ("2002:5db8:d70e::1", True),
         ("2002:a00:1::", False),
         ("2002:7f00:1::1", False),
     ],
@@ -102,7 +105,9 @@ def test_an_address_must_be_public_under_each_of_its_names(address: str, *, acce
     assert transport(loopback=False, allow_private_networks=True)._is_acceptable(ip_address(address))
 
 
-@pytest.mark.parametrize(("address", "accepted"), [("127.0.0.1", True), ("::1", True), ("10.0.0.1", False)])
+@pytest.mark.parametrize(
+    ("address", "accepted"), [("127.0.0.1", True), ("::1", True), ("::ffff:127.0.0.1", True), ("10.0.0.1", False)]
+)
 def test_an_application_on_loopback_may_talk_to_loopback(address: str, *, accepted: bool) -> None:
     assert transport(loopback=True)._is_acceptable(ip_address(address)) is accepted
 
@@ -163,8 +168,9 @@ async def test_a_request_carries_what_it_is_told_and_nothing_else(
 def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
     """Answer as a name server would that knows several addresses, as none does for a name of loopback."""
 
-    async def getaddrinfo(_host: str, port: int, **_: object) -> list[Any]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+    async def getaddrinfo(_host: str, port: int, *, type: int = 0) -> list[Any]:  # noqa: A002  the name that it has
+        kinds = [type] if type else [socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW]
+        return [(socket.AF_INET, kind, 0, "", (address, port)) for address in addresses for kind in kinds]
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
 
@@ -177,6 +183,16 @@ async def test_a_name_with_several_addresses_is_tried_in_turn(
     url = server.url.replace("127.0.0.1", "localhost")
     assert (await http().get(f"{url}/x")).document == {"a": 1}
     assert server.request("/x").headers["host"] == url.removeprefix("http://")
+
+
+async def test_an_address_that_swallows_connections_leaves_time_for_the_next(
+    server: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve_to(monkeypatch, "127.0.0.2", "127.0.0.1")
+    server.reply("/x", {"a": 1})
+    port = int(server.url.rpartition(":")[2])
+    with raw.black_hole("127.0.0.2", port):
+        assert (await http(timeout=1.6).get(f"http://localhost:{port}/x")).document == {"a": 1}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from auth.providers.id_token import HASHES, IdTokenRules, IdTokenVerifier
 ABSENT = object()
 LEEWAY = 60
 OLDEST = 10 * 60 + LEEWAY
+YEAR_10000 = 253_402_300_800
 EXPIRED = "exp is missing or has passed"
 ALGORITHM = "the algorithm is not accepted"
 SIGNATURE = "the signature is not by a key of the issuer"
@@ -127,7 +128,20 @@ async def test_a_time_is_a_number_that_is_a_point_in_time(issuer: Issuer) -> Non
     verifier = issuer.verifier()
     await accepted(verifier, issuer.token(nbf=0, iat=int(issuer.clock().timestamp())))
     for name in ("exp", "iat", "nbf"):
-        for wrong in (None, True, False, "", "1", str(issuer.clock().timestamp()), [], {}, 1e300, -1e300, 10**400):
+        for wrong in (
+            None,
+            True,
+            False,
+            "",
+            "1",
+            str(issuer.clock().timestamp()),
+            [],
+            {},
+            YEAR_10000,
+            1e300,
+            -1e300,
+            10**400,
+        ):
             assert await reason(verifier, issuer.token(**{name: wrong})) == f"{name} is not a point in time"
     for name in ("exp", "iat"):
         assert (await reason(verifier, issuer.token(**{name: ABSENT}))).startswith(f"{name} is missing")
@@ -179,6 +193,25 @@ async def test_the_key_is_the_one_that_the_header_names(issuer: Issuer) -> None:
     for kid in (other.kid, elliptic.kid, "unknown", "", 7, ["x"]):
         assert await reason(verifier, compact({"alg": "RS256", "kid": kid}, issuer.claims(), ours.sign)) == SIGNATURE
     assert issuer.server.hits["/keys"] == 1
+
+
+async def test_a_key_that_cannot_be_read_is_no_reason_to_give_up(issuer: Issuer) -> None:
+    ours = ec_key("ours")
+    issuer.server.keys = [
+        *(
+            {**ours.public_jwk(), name: wrong}
+            for name in ("crv", "x")
+            for wrong in ("", "P-257", None, 7, [], "\ud800")
+        ),
+        {name: value for name, value in ours.public_jwk().items() if name != "y"},
+        ours.public_jwk(),
+    ]
+    verifier = issuer.verifier(algorithms=["ES256"])
+    await accepted(verifier, compact({"alg": "ES256", "kid": ours.kid}, issuer.claims(), ours.sign))
+    issuer.server.keys = issuer.server.keys[:-1]
+    issuer.clock.advance(60)
+    again = issuer.verifier(algorithms=["ES256"])
+    assert await reason(again, compact({"alg": "ES256", "kid": ours.kid}, issuer.claims(), ours.sign)) == SIGNATURE
 
 
 async def test_new_keys_are_fetched_for_an_unknown_name_once_a_minute(issuer: Issuer) -> None:
