@@ -136,7 +136,7 @@ async def test_an_answer_is_an_object_a_list_or_nothing(
     assert "1" not in repr(response)
 
 
-@pytest.mark.parametrize("status", [201, 204, 400, 401, 403, 404, 429])
+@pytest.mark.parametrize("status", [201, 204, 400, 401, 403, 404, 429, 499])
 async def test_any_status_below_500_but_a_redirect_is_an_answer(server: FakeProvider, status: int) -> None:
     server.reply("/x", {} if status != 204 else b"", status)
     response = await http().get(f"{server.url}/x")
