@@ -116,7 +116,7 @@ class OneHopCursor:
                 self._end()
             else:
                 self._rows = self._take(_FIRST_ROWS)
-                if self._open is not None:
+                if len(self._rows) == _FIRST_ROWS:  # there may be more
                     self._connection.streaming.add(self)
         except BaseException:
             self._end()
@@ -196,11 +196,27 @@ class OneHopConnection(aiosqlite.Connection):
         if self.streaming or not self._is_at_rest():
             await self.on_thread(self._roll_back)
 
+    @override
+    async def close(self) -> None:
+        """Close, and let go of rows that nobody has fetched: for these SQLite keeps the transaction and its locks."""
+        try:
+            if self._connection is not None:
+                await self.on_thread(self._release)
+        finally:
+            await super().close()
+
     def _roll_back(self) -> None:
+        self._lose_rows()
+        self._conn.rollback()
+
+    def _release(self) -> None:
+        self._lose_rows()
+        self._file.close()
+
+    def _lose_rows(self) -> None:
         for cursor in tuple(self.streaming):
             cursor.lose()
         self.streaming.clear()
-        self._conn.rollback()
 
     def _is_at_rest(self) -> bool:
         """Tell whether nothing has begun, nor will: who was cancelled has left the statement to the thread."""
@@ -231,7 +247,8 @@ class OneHopConnection(aiosqlite.Connection):
     @override
     def stop(self) -> asyncio.Future[Any] | None:
         """Let the thread end when it has done what it was asked."""
-        self._tx.put_nowait((None, self._file.close))  # aiosqlite forgets it if who opened it was cancelled
+        # aiosqlite forgets the file when who opened it was cancelled meanwhile.
+        self._tx.put_nowait((None, self._release))  # pyright: ignore[reportUnknownMemberType] - it has no types
         self._stopped = super().stop()  # pyright: ignore[reportUnknownMemberType] - it has no types
         return self._stopped
 
