@@ -13,6 +13,7 @@ from belgie.alchemy.turns import Turns
 
 _LOOP = "belgie.loop"
 _RETURNED = "belgie.returned"
+_TURN = "belgie.turn"
 _JUST_NOW_SECONDS = 0.1
 
 
@@ -25,39 +26,39 @@ class TurnPool(AsyncAdaptedQueuePool):
     """
 
     _turns: Turns | None = None
-    _turns_loop: asyncio.AbstractEventLoop | None = None
 
     def _do_get(self) -> ConnectionPoolEntry:
         loop = asyncio.get_running_loop()
-        if self._max_overflow >= 0:  # otherwise there is a connection for everyone
-            self._take_turn(loop)
-        try:
+        if self._max_overflow < 0:  # there is a connection for everyone
             return self._prepared(super()._do_get(), loop)
+        turns = self._take_turn(loop)
+        try:
+            entry = self._prepared(super()._do_get(), loop)
         except BaseException:
-            self._end_turn()
+            turns.end()
             raise
+        if entry.record_info is not None:
+            entry.record_info[_TURN] = turns
+        return entry
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        turns: Turns | None = None if record.record_info is None else record.record_info.pop(_TURN, None)
         try:
             super()._do_return_conn(record)
         finally:
-            self._end_turn()
+            if turns is not None:
+                _end(turns)
 
     def _prepared(self, entry: ConnectionPoolEntry, loop: asyncio.AbstractEventLoop) -> ConnectionPoolEntry:  # noqa: ARG002 - for those that are bound to it
         return entry
 
-    def _take_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _take_turn(self, loop: asyncio.AbstractEventLoop) -> Turns:
         turns = self._turns
-        if turns is None or self._turns_loop is not loop:
+        if turns is None or turns.loop is not loop:
             turns = self._turns = Turns(self.size(), self._max_overflow)
-            self._turns_loop = loop
         if not turns.take_at_once():
             await_only(turns.wait(self.timeout()))
-
-    def _end_turn(self) -> None:
-        with suppress(RuntimeError):  # the loop is closed, and its turns with it
-            if self._turns is not None and self._turns_loop is asyncio.get_running_loop():
-                self._turns.end()
+        return turns
 
 
 class LoopBoundPool(TurnPool):
@@ -102,6 +103,16 @@ class LoopBoundPool(TurnPool):
         if returned is not None and connection is not None and time.monotonic() - returned < _JUST_NOW_SECONDS:
             setattr(entry, "fresh", not connection.driver_connection.is_closed())  # noqa: B010 - of the record behind it
         return entry
+
+
+def _end(turns: Turns) -> None:
+    """End a turn, in whichever thread: the garbage collector gives back what an application has forgotten."""
+    with suppress(RuntimeError):  # no loop runs in this thread
+        if turns.loop is asyncio.get_running_loop():
+            turns.end()
+            return
+    with suppress(RuntimeError):  # the loop is closed, and its turns with it
+        turns.loop.call_soon_threadsafe(turns.end)
 
 
 def remember_loop(_connection: Any, entry: ConnectionPoolEntry) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import Final
 
 from sqlalchemy import exc
@@ -16,13 +17,17 @@ PATIENCE: Final = 0.05
 class Turns:
     """First come, first served: `kept` callers at once, and up to `more` beyond when waiting takes long.
 
-    For one event loop.
+    What was made beyond is used as long as there is work for it: a turn that ends is free for the next caller, until
+    as many are free as are kept.
+
+    For the event loop that runs when it is made.
     """
 
     def __init__(self, kept: int, more: int) -> None:
-        self._all = kept + more
-        self._free = kept
+        self.loop = asyncio.get_running_loop()
+        self._kept = kept
         self._more = more
+        self._free = kept
         self._beyond = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
@@ -39,23 +44,18 @@ class Turns:
         Raises:
             TimeoutError: SQLAlchemy's: there was none within `timeout` seconds.
         """
-        loop = asyncio.get_running_loop()
-        turn = loop.create_future()
+        turn = self.loop.create_future()
         self._waiting.append(turn)
-        impatient = loop.call_later(min(PATIENCE, timeout), self._go_beyond, turn)
-        given_up = loop.call_later(timeout, turn.cancel)
+        impatient = self.loop.call_later(min(PATIENCE, timeout), self._go_beyond, turn)
+        given_up = self.loop.call_later(timeout, self._give_up, turn)
         try:
             await turn
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if turn.done() and not turn.cancelled():
+            with suppress(ValueError):  # it was passed over meanwhile
+                self._waiting.remove(turn)
+            if not turn.cancelled() and turn.exception() is None:
                 self.end()  # the turn came, and then the cancellation
-                raise
-            self._waiting = deque(other for other in self._waiting if other is not turn)
-            if task is not None and task.cancelling():
-                raise
-            msg = f"all {self._all} connections are in use, and none came free in time"
-            raise exc.TimeoutError(msg) from None
+            raise
         finally:
             impatient.cancel()
             given_up.cancel()
@@ -67,10 +67,10 @@ class Turns:
             if not turn.done():
                 turn.set_result(None)
                 return
-        if self._beyond:
-            self._beyond -= 1
-        else:
+        if self._free < self._kept:
             self._free += 1
+        else:
+            self._beyond -= 1
 
     def _go_beyond(self, turn: asyncio.Future[None]) -> None:
         """Let a caller who has waited for long have a connection beyond those that are kept."""
@@ -78,3 +78,10 @@ class Turns:
             self._beyond += 1
             self._waiting.remove(turn)
             turn.set_result(None)
+
+    def _give_up(self, turn: asyncio.Future[None]) -> None:
+        self._go_beyond(turn)
+        if not turn.done():
+            self._waiting.remove(turn)
+            msg = f"all {self._kept + self._more} connections are in use, and none came free in time"
+            turn.set_exception(exc.TimeoutError(msg))
