@@ -7,12 +7,15 @@ of a look-up by primary key, and does nothing for it.
 
 import logging
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.types import TypeEngine
 from sqlalchemy.util import await_only, greenlet_spawn
+
+from belgie.alchemy.postgres import cached_statements
+from belgie.alchemy.settings import DatabaseRuntime, PostgresSettings
 
 __all__ = ["DirectSelect"]
 
@@ -26,7 +29,7 @@ class DirectSelect:
     """Runs a SELECT with one parameter that returns at most one row.
 
     An engine that logs, or that somebody listens to (statement logs, tracing), is not gone round: there the statement
-    is executed as any other.
+    is executed as any other, and so is one with further parameters.
 
     Args:
         engine: the engine.
@@ -52,21 +55,38 @@ class DirectSelect:
         self._postgres = dialect.name == "postgresql"
         # On SQLite a read begins nothing, and setting the level would cost more than it saves.
         self._reader = sync.execution_options(isolation_level="AUTOCOMMIT") if alone and self._postgres else sync
-        self._alone = alone
         self._listeners = _OWN_LISTENERS.get(dialect.name, 0)
         self._statement = statement
         self._parameter = parameter
-        self._text = str(statement.compile(dialect=dialect))
+        compiled: Any = statement.compile(dialect=dialect)
+        self._text = str(compiled)
+        # A column's type may bring parameters of its own, such as a key for `pgp_sym_decrypt`.
+        self._alone = alone and compiled.positiontup == [parameter]
         self._bind = kind.dialect_impl(dialect).bind_processor(dialect)
         self._results = [
             each.type.dialect_impl(dialect).result_processor(dialect, None) for each in statement.selected_columns
         ]
 
+    @classmethod
+    def of(
+        cls, runtime: DatabaseRuntime, statement: Select[*tuple[Any, ...]], parameter: str, kind: TypeEngine[Any]
+    ) -> Self:
+        """Return the SELECT on a runtime's database."""
+        settings = runtime.settings
+        alone = not isinstance(settings, PostgresSettings) or cached_statements(settings) > 0
+        return cls(runtime.engine, statement, parameter, kind, alone=alone)
+
     async def one_or_none(self, value: Any) -> Sequence[Any] | None:
         """Return the row in which the column has `value`, or None."""
-        return await greenlet_spawn(self._ask_driver if self._may_ask_driver() else self._execute, value)
+        return await (self.ask_driver(value) if self.may_ask_driver else greenlet_spawn(self._execute, value))
 
-    def _may_ask_driver(self) -> bool:
+    async def ask_driver(self, value: Any) -> Sequence[Any] | None:
+        """Return the row in which the column has `value`, or None; only if `may_ask_driver`."""
+        return await greenlet_spawn(self._ask_driver, value)
+
+    @property
+    def may_ask_driver(self) -> bool:
+        """Whether nobody would notice that it goes round SQLAlchemy."""
         events: Any = self._engine.dispatch
         listeners = (
             len(events.before_execute)
