@@ -1,21 +1,25 @@
 import asyncio
+import inspect
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Annotated
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Annotated, Any
 
 import httpx
 import pytest
 import uvicorn
-from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException, WebSocket
+from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException, Request, WebSocket
 from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from belgie.alchemy.runtime import Connections
 from belgie.alchemy.settings import DatabaseRuntime, DatabaseSettings
 
 
@@ -367,3 +371,220 @@ async def test_a_connection_that_is_lost_when_it_is_given_back_fails_no_request(
         assert await _settled(runtime)
         await runtime.ping()
     assert [record.levelno for record in caplog.records if record.levelno > logging.WARNING] == []
+
+
+async def _texts(runtime: DatabaseRuntime) -> list[str]:
+    async with runtime.session() as session:
+        return list(await session.scalars(select(Note.text).order_by(Note.id)))
+
+
+async def test_awaiting_it_outside_fastapi_says_what_to_write(small: DatabaseRuntime) -> None:
+    for connection in (None, Request({"type": "http"})):
+        with pytest.raises(RuntimeError, match=r"write `async for session in dependency\(\): \.\.\.`"):
+            await small.dependency(connection)  # ty: ignore[invalid-await] - its type is a generator's
+    assert small.connections.in_use == 0
+
+
+def test_what_it_looks_like_to_who_inspects_it(sqlite_memory_settings: DatabaseSettings) -> None:
+    dependency = sqlite_memory_settings.runtime.dependency
+    (parameter,) = inspect.signature(dependency).parameters.values()
+    assert (parameter.name, parameter.default, parameter.annotation) == ("connection", None, HTTPConnection)
+    assert inspect.signature(dependency).return_annotation == AsyncGenerator[AsyncSession]
+    call = getattr(dependency, "__call__", None)  # noqa: B004 - FastAPI looks at it
+    assert inspect.iscoroutinefunction(call)
+    assert not inspect.isasyncgenfunction(call)
+    assert isinstance(dependency(), AsyncGenerator)
+    assert dependency is sqlite_memory_settings.dependency
+    assert {dependency: 1}[sqlite_memory_settings.runtime.dependency] == 1
+
+
+async def test_it_ends_as_a_generator_ends(small: DatabaseRuntime) -> None:
+    await small.dependency().aclose()
+    assert small.connections == Connections(in_use=0, idle=1)
+
+    thrown = small.dependency()
+    session = await anext(thrown)
+    await session.execute(insert(Note).values(text="lost"))
+    with pytest.raises(ZeroDivisionError):
+        await thrown.athrow(ZeroDivisionError())
+    assert small.connections.in_use == 0
+
+    closed = small.dependency()
+    session = await closed.asend(None)
+    await session.execute(insert(Note).values(text="kept"))
+    await session.commit()
+    await session.execute(insert(Note).values(text="lost"))
+    await closed.aclose()
+    await closed.aclose()
+    with pytest.raises(StopAsyncIteration):
+        await anext(closed)
+    assert small.connections.in_use == 0
+
+    async for left in small.dependency():
+        await left.execute(insert(Note).values(text="lost"))
+        break
+    assert await _settled(small)
+    assert await _texts(small) == ["kept"]
+
+
+async def test_two_generators_outside_a_request_are_two_sessions(runtime: DatabaseRuntime) -> None:
+    async for one in runtime.dependency():
+        async for two in runtime.dependency():
+            assert one is not two
+
+
+async def test_a_generator_of_the_application_s_own_may_iterate_it(small: DatabaseRuntime) -> None:
+    app, seen = FastAPI(), list[int]()
+    app.add_middleware(Watch, runtime=small, seen=seen)
+
+    async def own(request: Request) -> AsyncGenerator[AsyncSession]:
+        async for session in small.dependency(request):
+            yield session
+
+    @app.post("/{kind}")
+    async def route(
+        kind: str,
+        session: Annotated[AsyncSession, Depends(own)],
+        same: Annotated[AsyncSession, Depends(small.dependency)],
+    ) -> bool:
+        session.add(Note(text=kind))
+        await session.flush()
+        if kind == "broken":
+            raise ZeroDivisionError
+        await session.commit()
+        return session is same
+
+    async with _served(app) as client:
+        assert (await client.post("/one")).json() is True
+        assert (await client.post("/broken")).status_code == 500
+        assert (await client.post("/two")).json() is True
+    assert await _settled(small)
+    assert seen == [0, 0]  # the 500 is sent outside every middleware of the application
+    assert await _texts(small) == ["one", "two"]
+
+
+async def test_a_mounted_application_has_it_too(small: DatabaseRuntime) -> None:
+    app, inner, seen = FastAPI(), FastAPI(), list[int]()
+    app.add_middleware(Watch, runtime=small, seen=seen)
+
+    @inner.post("/{kind}")
+    async def route(kind: str, session: Annotated[AsyncSession, Depends(small.dependency)]) -> None:
+        session.add(Note(text=kind))
+        await session.flush()
+        if kind == "broken":
+            raise HTTPException(418)
+        await session.commit()
+
+    app.mount("/inner", inner)
+    async with _served(app) as client:
+        codes = [(await client.post(f"/inner/{kind}")).status_code for kind in ("one", "broken", "two")]
+    assert codes == [200, 418, 200]
+    assert seen == [0, 0, 0]
+    assert await _settled(small)
+    assert await _texts(small) == ["one", "two"]
+
+
+async def test_a_middleware_that_asks_twice_gets_a_session_for_each(small: DatabaseRuntime) -> None:
+    app, sessions = FastAPI(), list[AsyncSession]()
+
+    class Retry:
+        def __init__(self, app: ASGIApp) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            async def nothing(_: Message) -> None: ...
+
+            await self.app(scope, receive, nothing)
+            await self.app(scope, receive, send)
+
+    app.add_middleware(Retry)
+
+    @app.get("/")
+    async def route(session: Annotated[AsyncSession, Depends(small.dependency)]) -> int | None:
+        sessions.append(session)
+        return await session.scalar(text("SELECT 1"))
+
+    async with _served(app) as client:
+        assert (await client.get("/")).json() == 1
+    assert sessions[0] is not sessions[1]
+    assert await _settled(small)
+
+
+async def test_a_task_after_the_answer_may_use_the_session_again(small: DatabaseRuntime) -> None:
+    app, seen = FastAPI(), list[int]()
+    app.add_middleware(Watch, runtime=small, seen=seen)
+
+    async def later(session: AsyncSession) -> None:
+        session.add(Note(text="later"))
+        await session.commit()
+        session.add(Note(text="forgotten"))
+        await session.flush()
+
+    @app.post("/")
+    async def route(tasks: BackgroundTasks, session: Annotated[AsyncSession, Depends(small.dependency)]) -> None:
+        session.add(Note(text="now"))
+        await session.commit()
+        tasks.add_task(later, session)
+
+    async with _served(app) as client:
+        assert (await client.post("/")).status_code == 200
+        assert await _until(lambda: seen == [0])
+        assert await _settled(small)
+        for _ in range(100):
+            if await _texts(small) == ["now", "later"]:
+                break
+            await asyncio.sleep(0.01)
+    assert await _settled(small)
+    assert await _texts(small) == ["now", "later"]
+
+
+async def test_a_generator_may_take_its_place(small: DatabaseRuntime) -> None:
+    app, ended = FastAPI(), list[str]()
+
+    async def service(session: Annotated[str, Depends(small.dependency)]) -> str:
+        return f"service of {session}"
+
+    @app.get("/")
+    async def route(found: Annotated[str, Depends(service)]) -> str:
+        return found
+
+    async def replacement() -> AsyncGenerator[str]:
+        yield "a generator"
+        ended.append("ended")
+
+    app.dependency_overrides[small.dependency] = replacement
+    async with _served(app) as client:
+        assert (await client.get("/")).json() == "service of a generator"
+        app.dependency_overrides.clear()
+        assert "AsyncSession object" in (await client.get("/")).json()
+    assert ended == ["ended"]
+    assert await _settled(small)
+
+
+def test_a_websocket_that_fails_undoes_what_it_wrote(sqlite_file_settings: DatabaseSettings) -> None:
+    settings = sqlite_file_settings.model_copy(update={"pool_size": 1, "max_overflow": 0, "pool_timeout": 5.0})
+    runtime = settings.runtime
+    app = FastAPI(lifespan=partial(runtime.lifespan, create_all=Base.metadata))
+
+    @app.websocket("/{kind}")
+    async def route(
+        socket: WebSocket,
+        kind: str,
+        session: Annotated[AsyncSession, Depends(runtime.dependency)],
+        same: Annotated[AsyncSession, Depends(runtime.dependency, scope="function")],
+    ) -> None:
+        await socket.accept()
+        session.add(Note(text=kind))
+        await same.flush()
+        if kind == "broken":
+            raise ZeroDivisionError
+        await session.commit()
+        await socket.send_json(list(await session.scalars(select(Note.text).order_by(Note.id))))
+        await socket.close()
+
+    with TestClient(app) as client:
+        found: list[Any] = []
+        for kind in ("one", "broken", "two"):
+            with suppress(ZeroDivisionError), client.websocket_connect(f"/{kind}") as socket:
+                found.append(socket.receive_json())
+    assert found == [["one"], ["one", "two"]]
