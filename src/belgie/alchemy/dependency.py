@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 from functools import cached_property
 from typing import Any, Protocol, override
 
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction, UOWTransaction
@@ -22,6 +22,7 @@ _STACK = "fastapi_function_astack"
 _REQUEST_STACK = "fastapi_inner_astack"
 _SESSIONS = "belgie.alchemy.sessions"
 _WRITTEN = "belgie.alchemy.written"
+_CONNECTED = "belgie.alchemy.connected"
 _logger = logging.getLogger("belgie.alchemy")
 _closing: set[asyncio.Task[None]] = set()
 
@@ -164,14 +165,16 @@ def _release(session: AsyncSession, scope: MutableMapping[str, Any]) -> Callable
 
 async def close_session(session: AsyncSession) -> None:
     """Roll back, and give the connection back, even if the caller is cancelled meanwhile."""
-    if not session.in_transaction():
+    if not session.in_transaction() or (
+        isinstance(session.sync_session, NotingSession) and _CONNECTED not in session.info
+    ):
         session.sync_session.close()
         return
     await to_the_end(_close(session))
 
 
 class NotingSession(Session):
-    """Knows whether the transaction in progress has written."""
+    """Knows whether the transaction in progress has a connection, and whether it has written."""
 
 
 @event.listens_for(NotingSession, "after_flush")
@@ -179,10 +182,16 @@ def _note(session: Session, _context: UOWTransaction) -> None:
     session.info[_WRITTEN] = True
 
 
+@event.listens_for(NotingSession, "after_begin")
+def _note_connection(session: Session, _transaction: SessionTransaction, _connection: Connection) -> None:
+    session.info[_CONNECTED] = True
+
+
 @event.listens_for(NotingSession, "after_transaction_end")
 def _forget(session: Session, transaction: SessionTransaction) -> None:
     if transaction.parent is None:
         session.info.pop(_WRITTEN, None)
+        session.info.pop(_CONNECTED, None)
 
 
 async def to_the_end(work: Coroutine[Any, Any, None]) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import SessionTransactionOrigin
 from belgie.alchemy.errors import forget_values, translate
 from proto import AdapterError
 
-__all__ = ["guarded", "session_of", "transaction"]
+__all__ = ["guarded", "in_block", "session_of", "transaction"]
 
 _OPEN_BLOCK: Final = "belgie.transaction"
 
@@ -45,6 +45,11 @@ def session_of(db: object) -> AsyncSession:
         return cast("async_scoped_session[AsyncSession]", db)()
     msg = f"expected a sqlalchemy.ext.asyncio.AsyncSession as db, got {type(db).__name__}"
     raise TypeError(msg)
+
+
+def in_block(session: AsyncSession) -> bool:
+    """Tell whether a transaction block is open, even if no statement has begun the transaction yet."""
+    return _OPEN_BLOCK in session.info
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ of a look-up by primary key, and does nothing for it.
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final, Self
 
 from sqlalchemy import Select
@@ -17,12 +18,16 @@ from sqlalchemy.util import await_only, greenlet_spawn
 from belgie.alchemy.postgres import cached_statements
 from belgie.alchemy.settings import DatabaseRuntime, PostgresSettings
 
-__all__ = ["DirectSelect"]
+__all__ = ["DirectSelect", "LostConnectionError"]
 
 _ENGINE_LOG: Final = logging.getLogger("sqlalchemy.engine.Engine")
 
 #: What belgie itself listens to; see `sqlite_engine`.
 _OWN_LISTENERS: Final = {"sqlite": 1}
+
+
+class LostConnectionError(Exception):
+    """The connection is lost: the pool is to learn that from SQLAlchemy, which then takes the others for lost, too."""
 
 
 class DirectSelect:
@@ -78,10 +83,17 @@ class DirectSelect:
 
     async def one_or_none(self, value: Any) -> Sequence[Any] | None:
         """Return the row in which the column has `value`, or None."""
-        return await (self.ask_driver(value) if self.may_ask_driver else greenlet_spawn(self._execute, value))
+        if self.may_ask_driver:
+            with suppress(LostConnectionError):
+                return await self.ask_driver(value)
+        return await greenlet_spawn(self._execute, value)
 
     async def ask_driver(self, value: Any) -> Sequence[Any] | None:
-        """Return the row in which the column has `value`, or None; only if `may_ask_driver`."""
+        """Return the row in which the column has `value`, or None; only if `may_ask_driver`.
+
+        Raises:
+            LostConnectionError: ask in another way.
+        """
         return await greenlet_spawn(self._ask_driver, value)
 
     @property
@@ -104,11 +116,14 @@ class DirectSelect:
     def _ask_driver(self, value: Any) -> Sequence[Any] | None:
         sent = value if self._bind is None else self._bind(value)
         connection = self._engine.raw_connection()
+        driver: Any = connection.driver_connection
         try:
-            row = await_only(self._fetch(connection.driver_connection, sent))
+            row = await_only(self._fetch(driver, sent))
         except BaseException as error:
             # Nobody knows whether it can still be used: the caller may have been cancelled before the answer came.
             connection.invalidate(error)
+            if self._postgres and isinstance(error, Exception) and driver.is_closed():
+                raise LostConnectionError from error
             raise
         connection.close()
         if row is None:

@@ -8,8 +8,6 @@ from uuid import UUID
 from sqlalchemy import Select, select
 
 from belgie.alchemy.errors import translated
-from belgie.alchemy.postgres import cached_statements
-from belgie.alchemy.settings import PostgresSettings
 from belgie.alchemy.stores.connected import Connected
 from belgie.alchemy.stores.direct import DirectSelect
 from belgie.alchemy.table import Table
@@ -49,13 +47,8 @@ class IdentityStore[UserT: UserProtocol[Any], SessionT: SessionProtocol](Connect
         )
 
     def _select(self) -> DirectSelect:
-        runtime = self.db_runtime
-        engine = runtime.engine
-        if self._reader is None or self._reader.engine is not engine:
-            settings = runtime.settings
-            alone = not isinstance(settings, PostgresSettings) or cached_statements(settings) > 0
-            kind = self._sessions.column("id").type
-            self._reader = DirectSelect(engine, self._identity, "is_id", kind, alone=alone)
+        if self._reader is None or self._reader.engine is not self.db_runtime.engine:
+            self._reader = DirectSelect.of(self.db_runtime, self._identity, "is_id", self._sessions.column("id").type)
         return self._reader
 
     @cached_property

@@ -1,25 +1,31 @@
 """The adapter's methods on sessions."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Executable, bindparam, select
+from sqlalchemy import Executable, Select, bindparam, select
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from belgie.alchemy.stores.connected import Connected
+from belgie.alchemy.stores.direct import DirectSelect, LostConnectionError
+from belgie.alchemy.stores.plain_rows import PlainRows
 from belgie.alchemy.table import Table, read, write
-from belgie.alchemy.transaction import guarded, session_of
+from belgie.alchemy.transaction import guarded, in_block, session_of
 from proto import DBConnection, SessionProtocol, UserProtocol
 
 __all__ = ["SessionStore"]
 
 
-class SessionStore[UserT: UserProtocol[Any], SessionT: SessionProtocol]:
+class SessionStore[UserT: UserProtocol[Any], SessionT: SessionProtocol](Connected):
     """Creates, finds, extends and ends sessions."""
 
     _users: Table[UserT]
     _sessions: Table[SessionT]
+    _pairs: tuple[AsyncEngine, DirectSelect | None] | None = None
     purge_batch: int
 
     async def create_session(
@@ -51,9 +57,29 @@ class SessionStore[UserT: UserProtocol[Any], SessionT: SessionProtocol]:
         session = session_of(db)
         parameters = self._sessions.sought({"id": session_id})
         async with guarded(session):
+            direct = None if in_block(session) else self._pair_select()
+            if direct is not None and self._pair.fit(session, direct.engine.sync_engine):
+                with suppress(LostConnectionError):
+                    values = await direct.ask_driver(parameters["is_id"])
+                    return None if values is None else self._pair.attach(session, values)
             found = await read(session, self._session_and_user, parameters, self._sessions, self._users)
             row = found.unique().one_or_none()
         return None if row is None else (row[0], row[1])
+
+    def _pair_select(self) -> DirectSelect | None:
+        """Return the SELECT of session and user for the driver itself, if that may be asked."""
+        if self.db is None:
+            return None
+        runtime = self.db_runtime
+        engine = runtime.engine
+        if self._pairs is None or self._pairs[0] is not engine:
+            direct = None
+            if self._pair.are_all(engine.dialect):
+                statement = self._to_pair(select(*self._pair.columns).select_from(self._sessions.model))
+                direct = DirectSelect.of(runtime, statement, "is_id", self._sessions.column("id").type)
+            self._pairs = engine, direct
+        direct = self._pairs[1]
+        return direct if direct is not None and direct.may_ask_driver else None
 
     async def list_sessions(self, db: DBConnection, user_id: UUID) -> Sequence[SessionT]:
         """Return the user's sessions that have not expired, the newest first."""
@@ -109,12 +135,16 @@ class SessionStore[UserT: UserProtocol[Any], SessionT: SessionProtocol]:
 
     @cached_property
     def _session_and_user(self) -> Executable:
+        return self._to_pair(select(self._sessions.model, self._users.model))
+
+    @cached_property
+    def _pair(self) -> PlainRows[tuple[SessionT, UserT]]:
+        return PlainRows(self._sessions.model, self._users.model)
+
+    def _to_pair(self, columns: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
         sessions, users = self._sessions, self._users
-        return (
-            select(sessions.model, users.model)
-            .join(users.model, users.column("id") == sessions.column("user_id"))
-            .where(*sessions.conditions(("id",)))
-        )
+        joined = columns.join(users.model, users.column("id") == sessions.column("user_id"))
+        return joined.where(*sessions.conditions(("id",)))
 
     @cached_property
     def _sessions_of_user(self) -> Executable:
