@@ -378,14 +378,18 @@ def adapter_of(models: Any) -> Callable[[DatabaseRuntime], Adapter]:
     return make
 
 
-async def test_a_server_that_ended_the_connection_is_unavailability(
-    postgres_settings: PostgresSettings, adapter_of: Callable[[DatabaseRuntime], Adapter], models: Any
+async def test_a_connection_that_the_server_ends_in_the_middle_costs_nobody_an_answer(
+    postgres_settings: PostgresSettings,
+    adapter_of: Callable[[DatabaseRuntime], Adapter],
+    models: Any,
+    ways: Ways,
 ) -> None:
     settings = postgres_settings.model_copy(update={"pool_size": 1, "max_overflow": 0, "application_name": "victim"})
     async with settings.runtime as runtime, postgres_settings.runtime as other:
         await runtime.create_all(models.metadata)
         adapter = adapter_of(runtime)
         session_id = await _signed_in(adapter)
+        before = await adapter.get_identity(session_id)
         async with other.transaction() as lock:
             await lock.execute(text(f"LOCK TABLE {models.user.__tablename__} IN ACCESS EXCLUSIVE MODE"))
             asking = asyncio.create_task(adapter.get_identity(session_id))
@@ -394,9 +398,46 @@ async def test_a_server_that_ended_the_connection_is_unavailability(
             await lock.execute(
                 text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'victim'")
             )
+        assert await asyncio.wait_for(asking, 10) == before
+        assert runtime.connections.in_use == 0
+        assert ways == Ways(driver=2, core=1)
+
+
+async def test_a_server_that_stopped_is_unavailability_until_it_is_back(
+    own_postgres_server: Any, adapter_of: Callable[[DatabaseRuntime], Adapter], models: Any
+) -> None:
+    settings = PostgresSettings.from_url(own_postgres_server.dsn)
+    async with settings.runtime as runtime:
+        await runtime.create_all(models.metadata)
+        adapter = adapter_of(runtime)
+        session_id = await _signed_in(adapter)
+        before = await adapter.get_identity(session_id)
+        await asyncio.to_thread(own_postgres_server.stop)
+        for _ in range(3):
             with pytest.raises(UnavailableError):
-                await asking
-            assert runtime.connections.in_use == 0
+                await adapter.get_identity(session_id)
+        assert runtime.connections.in_use == 0
+        await asyncio.to_thread(own_postgres_server.start)
+        assert await adapter.get_identity(session_id) == before
+
+
+async def test_a_statement_that_takes_too_long_is_not_tried_again(
+    postgres_settings: PostgresSettings,
+    adapter_of: Callable[[DatabaseRuntime], Adapter],
+    models: Any,
+    ways: Ways,
+) -> None:
+    settings = postgres_settings.model_copy(update={"command_timeout": 0.2})
+    async with settings.runtime as runtime, postgres_settings.runtime as other:
+        await runtime.create_all(models.metadata)
+        adapter = adapter_of(runtime)
+        session_id = await _signed_in(adapter)
+        async with other.transaction() as lock:
+            await lock.execute(text(f"LOCK TABLE {models.user.__tablename__} IN ACCESS EXCLUSIVE MODE"))
+            with pytest.raises(UnavailableError):
+                await adapter.get_identity(session_id)
+        assert ways == Ways(driver=1, core=0)
+        assert runtime.connections.in_use == 0
         assert await adapter.get_identity(session_id)
 
 

@@ -120,9 +120,10 @@ class DirectSelect:
         try:
             row = await_only(self._fetch(driver, sent))
         except BaseException as error:
+            lost = self._postgres and isinstance(error, Exception) and driver.is_closed()
             # Nobody knows whether it can still be used: the caller may have been cancelled before the answer came.
             connection.invalidate(error)
-            if self._postgres and isinstance(error, Exception) and driver.is_closed():
+            if lost:
                 raise LostConnectionError from error
             raise
         connection.close()
