@@ -4,8 +4,6 @@ import re
 import unicodedata
 from typing import Final
 
-import idna
-
 from proto import fold_email
 
 _MAXIMUM_ADDRESS: Final = 254  # RFC 5321, section 4.5.3.1.3, less the angle brackets
@@ -59,10 +57,14 @@ def _is_atom_character(character: str) -> bool:
 
 
 def _to_ascii(domain: str) -> str:
-    try:
-        ascii_domain = idna.encode(domain, uts46=True).decode("ascii") if not domain.isascii() else domain
-    except UnicodeError as error:  # idna.IDNAError is one
-        raise ValueError(_MESSAGE) from error
+    ascii_domain = domain
+    if not domain.isascii():
+        import idna  # noqa: PLC0415 - its tables are large, and such domains are rare
+
+        try:
+            ascii_domain = idna.encode(domain, uts46=True).decode("ascii")
+        except UnicodeError as error:  # idna.IDNAError is one
+            raise ValueError(_MESSAGE) from error
     if not _DOMAIN.fullmatch(ascii_domain):
         raise ValueError(_MESSAGE)
     return ascii_domain

@@ -3,12 +3,11 @@
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
-from typing import Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _PREFIX: Final = "v1."
 _NONCE_BYTES: Final = 12
@@ -23,7 +22,13 @@ class Vault:
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:
-        self._ciphers = [AESGCM(_derive(secret)) for secret in secrets]
+        self._secrets = tuple(secrets)
+
+    @cached_property
+    def _ciphers(self) -> "list[AESGCM]":
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - see _derive
+
+        return [AESGCM(_derive(secret)) for secret in self._secrets]
 
     def encrypt(self, text: str, *belongs_to: str) -> str:
         """Return `text` encrypted; it can be decrypted only with the same `belongs_to`."""
@@ -37,6 +42,8 @@ class Vault:
         Raises:
             ValueError: it is not one of ours, belongs elsewhere, or was made with a secret that is not listed any more.
         """
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - see _derive
+
         if sealed.startswith(_PREFIX):
             data = urlsafe_b64decode(sealed.removeprefix(_PREFIX).encode("ascii", "replace"))
             for cipher in self._ciphers:
@@ -48,6 +55,10 @@ class Vault:
 
 
 def _derive(secret: str) -> bytes:
+    # An eighth of the time that importing all of this takes, and nobody needs it before a provider's tokens come.
+    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: PLC0415
+
     return HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=b"belgie.tokens.v1").derive(
         secret.encode("utf-8")
     )
