@@ -77,7 +77,12 @@ class PlainRows[RowsT: tuple[Any, ...]]:
     def fit(self, session: AsyncSession, engine: Engine) -> bool:
         """Tell whether the session, unused so far, would load the rows from this engine without anybody noticing."""
         sync = session.sync_session
-        if type(sync) is not NotingSession or sync.in_transaction() or len(sync.identity_map) or sync.execution_options:
+        if (
+            type(sync) is not NotingSession
+            or sync.in_transaction()
+            or len(sync.identity_map)
+            or getattr(sync, "execution_options", None)
+        ):
             return False
         events: Any = sync.dispatch
         # One of those that listen for the beginning is our own.
