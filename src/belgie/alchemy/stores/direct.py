@@ -8,11 +8,24 @@ of a look-up by primary key, and does nothing for it.
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
-from sqlalchemy import Select
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    Boolean,
+    Date,
+    DateTime,
+    Dialect,
+    Integer,
+    LargeBinary,
+    Select,
+    String,
+    Time,
+    Uuid,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlalchemy.util import await_only, greenlet_spawn
 
 from belgie.alchemy.postgres import cached_statements
@@ -24,6 +37,10 @@ _ENGINE_LOG: Final = logging.getLogger("sqlalchemy.engine.Engine")
 
 #: What belgie itself listens to; see `sqlite_engine`.
 _OWN_LISTENERS: Final = {"sqlite": 1}
+
+
+#: What reads nothing of a column but its values; PostgreSQL's numbers also read what kind the server says they are.
+_PLAIN_TYPES: Final = (Boolean, Date, DateTime, Integer, JSON, LargeBinary, String, Time, Uuid)
 
 
 class LostConnectionError(Exception):
@@ -66,11 +83,11 @@ class DirectSelect:
         compiled: Any = statement.compile(dialect=dialect)
         self._text = str(compiled)
         # A column's type may bring parameters of its own, such as a key for `pgp_sym_decrypt`.
-        self._alone = alone and compiled.positiontup == [parameter]
+        types = [each.type for each in statement.selected_columns]
+        plain = not self._postgres or all(_reads_value_only(each, dialect) for each in types)
+        self._alone = alone and compiled.positiontup == [parameter] and plain
         self._bind = kind.dialect_impl(dialect).bind_processor(dialect)
-        self._results = [
-            each.type.dialect_impl(dialect).result_processor(dialect, None) for each in statement.selected_columns
-        ]
+        self._results = [each.dialect_impl(dialect).result_processor(dialect, None) for each in types] if plain else []
 
     @classmethod
     def of(
@@ -135,3 +152,12 @@ class DirectSelect:
         if self._postgres:
             return await driver.fetchrow(self._text, sent)
         return next(iter(await driver.execute_fetchall(self._text, (sent,))), None)
+
+
+def _reads_value_only(kind: TypeEngine[Any], dialect: Dialect) -> bool:
+    used = kind.dialect_impl(dialect)
+    if isinstance(used, TypeDecorator):
+        return _reads_value_only(used.impl_instance, dialect)
+    if isinstance(used, ARRAY):
+        return _reads_value_only(cast("ARRAY[Any]", used).item_type, dialect)
+    return isinstance(used, _PLAIN_TYPES)

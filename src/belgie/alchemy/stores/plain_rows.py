@@ -8,34 +8,14 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, Final, cast
 
-from sqlalchemy import (
-    ARRAY,
-    JSON,
-    Boolean,
-    Column,
-    Date,
-    DateTime,
-    Dialect,
-    Engine,
-    Integer,
-    LargeBinary,
-    String,
-    Table,
-    Time,
-    Uuid,
-    inspect,
-)
+from sqlalchemy import Column, Engine, Table, inspect
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import ColumnProperty, InstrumentedAttribute, Mapper, make_transient_to_detached
 from sqlalchemy.orm.attributes import instance_dict, instance_state
-from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from belgie.alchemy.dependency import NotingSession
 
 __all__ = ["PlainRows"]
-
-#: What reads nothing but the value; a number, for example, also asks the driver for its kind.
-_PLAIN_TYPES: Final = (Boolean, Date, DateTime, Integer, JSON, LargeBinary, String, Time, Uuid)
 
 #: Loading that a row comes with, rather than on demand.
 _EAGER: Final = {"immediate", "joined", "selectin", "subquery", False}
@@ -67,10 +47,11 @@ class PlainRows[RowsT: tuple[Any, ...]]:
             for name in names:
                 yield getattr(mapper.class_, name)
 
-    def are_all(self, dialect: Dialect) -> bool:
-        """Tell whether the columns are all that SQLAlchemy would load, and mean what the driver returns."""
+    @property
+    def are_all(self) -> bool:
+        """Whether the columns are all that SQLAlchemy would load."""
         return all(
-            _is_plain_mapping(mapper) and all(_is_plain(attribute, dialect) for attribute in mapper.column_attrs)
+            _is_plain_mapping(mapper) and all(_is_plain(attribute) for attribute in mapper.column_attrs)
             for mapper in self._mappers
         )
 
@@ -116,17 +97,5 @@ def _is_plain_mapping(mapper: Mapper[Any]) -> bool:
     )
 
 
-def _is_plain(attribute: ColumnProperty[Any], dialect: Dialect) -> bool:
-    column = attribute.columns[0]
-    if len(attribute.columns) > 1 or attribute.deferred or not isinstance(column, Column):
-        return False
-    return dialect.name != "postgresql" or _reads_value_only(column.type, dialect)
-
-
-def _reads_value_only(kind: TypeEngine[Any], dialect: Dialect) -> bool:
-    used = kind.dialect_impl(dialect)
-    if isinstance(used, TypeDecorator):
-        return _reads_value_only(used.impl_instance, dialect)
-    if isinstance(used, ARRAY):
-        return _reads_value_only(cast("ARRAY[Any]", used).item_type, dialect)
-    return isinstance(used, _PLAIN_TYPES)
+def _is_plain(attribute: ColumnProperty[Any]) -> bool:
+    return len(attribute.columns) == 1 and not attribute.deferred and isinstance(attribute.columns[0], Column)

@@ -74,7 +74,7 @@ class SessionStore[UserT: UserProtocol[Any], SessionT: SessionProtocol](Connecte
         engine = runtime.engine
         if self._pairs is None or self._pairs[0] is not engine:
             direct = None
-            if self._pair.are_all(engine.dialect):
+            if self._pair.are_all:
                 statement = self._to_pair(select(*self._pair.columns).select_from(self._sessions.model))
                 direct = DirectSelect.of(runtime, statement, "is_id", self._sessions.column("id").type)
             self._pairs = engine, direct
