@@ -45,6 +45,7 @@ async def cost_at(runtime: DatabaseRuntime, sessions: int) -> SizeCost:
     )
     open_session = asynccontextmanager(runtime.dependency)
     ids = [known.session_id for known in await some(runtime, _LOOK_UPS)]
+    ids *= _LOOK_UPS // len(ids)
 
     async def with_user(session_id: UUID) -> object:
         async with open_session() as session:
@@ -56,7 +57,7 @@ async def cost_at(runtime: DatabaseRuntime, sessions: int) -> SizeCost:
     with _Listening(runtime, statements):
         await with_user(ids[0])
         async with runtime.session() as session:
-            purge = await _purge(adapter, session, runtime.settings.type)
+            purge = await _purge(adapter, session, runtime.settings.type, min(_BATCH - 1, sessions))
     plans = {title: await _plan(runtime, *statement) for title, statement in statements.items()}
     return SizeCost(sessions, user, identity, user_cpu, identity_cpu, purge, plans)
 
@@ -75,18 +76,18 @@ async def _time(look_up: Callable[[UUID], Awaitable[object]], ids: list[UUID]) -
     return Sample.of(taken), (time.process_time() - used) / len(ids) * 1e6
 
 
-async def _purge(adapter: AlchemyAdapter[Any, Any, Any, Any], session: AsyncSession, kind: str) -> float:
-    """Let a batch of sessions expire, purge it, and return the milliseconds of the purge."""
+async def _purge(adapter: AlchemyAdapter[Any, Any, Any, Any], session: AsyncSession, kind: str, expired: int) -> float:
+    """Let sessions expire, less than a batch, purge them, and return the milliseconds of the purge."""
     passed = datetime.now(UTC) - timedelta(hours=1)
     moment = passed if kind == "postgres" else passed.replace(tzinfo=None).isoformat(" ", "microseconds")
     connection = await session.connection()
-    await connection.exec_driver_sql(_EXPIRE[kind], (moment, _BATCH - 1))
+    await connection.exec_driver_sql(_EXPIRE[kind], (moment, expired))
     await session.commit()
     start = time.perf_counter()
     purged = await adapter.delete_expired_sessions(session)
     taken = (time.perf_counter() - start) * 1e3
-    if purged != _BATCH - 1:  # one less than a batch: a full one would be followed by an empty one
-        msg = f"the purge removed {purged} rows, not {_BATCH - 1}"
+    if purged != expired:
+        msg = f"the purge removed {purged} rows, not {expired}"
         raise RuntimeError(msg)
     return taken
 

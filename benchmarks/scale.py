@@ -17,7 +17,7 @@ from benchmarks.server import serving
 from benchmarks.tables import markdown
 
 _FOLDER: Final = Path(__file__).parent
-_SMALLEST: Final = 1_000
+_SIZES: Final = (1, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 _CONNECTIONS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _CONTENDERS: Final = (JOIN, "user", "identity")
 _ROWS: Final = 10_000
@@ -27,7 +27,7 @@ type Curves = dict[tuple[str, str], dict[int, Load]]
 
 def measure(*, databases: Sequence[str], most: int, seconds: int) -> None:
     """Measure both, print the tables, and write the plots beside this file."""
-    sizes = [size for size in (10**power for power in range(3, 9)) if _SMALLEST <= size <= most]
+    sizes = [size for size in _SIZES if size <= most]
     costs: dict[str, list[SizeCost]] = {}
     curves: Curves = {}
     for kind in databases:
