@@ -1,5 +1,6 @@
 """Session and user found by the driver's own call, and put into the session as if SQLAlchemy had loaded them."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,7 @@ from sqlalchemy.orm import (
     relationship,
 )
 
-from belgie.alchemy import AlchemyAdapter, DatabaseRuntime, DateTimeUTC, ScopeList, Scopes
+from belgie.alchemy import AlchemyAdapter, DatabaseRuntime, DateTimeUTC, PostgresSettings, ScopeList, Scopes
 from proto import UnavailableError
 
 
@@ -118,14 +119,65 @@ async def test_who_listens_to_a_session_hears_of_it(adapter: Any, rows: Any, nam
         assert adapter.db_runtime.connections.in_use == 1
 
 
-@pytest.mark.parametrize("name", ["before_execute", "before_cursor_execute", "after_cursor_execute"])
+@pytest.mark.parametrize(
+    "name",
+    ["engine_connect", "begin", "before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute"],
+)
 async def test_who_listens_to_the_engine_hears_of_it(adapter: Any, rows: Any, name: str) -> None:
+    """Row level security may be set there, too."""
     heard: list[str] = []
     event.listen(adapter.db_runtime.engine.sync_engine, name, lambda *_arguments: heard.append(name))
     async with looked_up(adapter, rows.session.id) as (_, found, direct):
         assert found is not None
         assert not direct
         assert heard == [name]
+
+
+async def test_an_engine_with_options_is_not_gone_round(adapter: Any, rows: Any) -> None:
+    adapter.db_runtime.engine.update_execution_options(schema_translate_map={None: "elsewhere"})
+    async with adapter.db_runtime.session_maker() as db:
+        with pytest.raises(UnavailableError):
+            await adapter.get_session_and_user(db, rows.session.id)
+    with pytest.raises(UnavailableError):
+        await adapter.get_identity(rows.session.id)
+
+
+async def test_who_listens_for_rows_that_expire_is_told_only_of_those(adapter: Any, rows: Any) -> None:
+    expired: list[object] = []
+
+    def note(*arguments: object) -> None:
+        expired.append(arguments)
+
+    event.listen(adapter.user, "expire", note)
+    try:
+        async with looked_up(adapter, rows.session.id) as (_, found, direct):
+            assert found is not None
+            assert not direct
+    finally:
+        event.remove(adapter.user, "expire", note)
+    assert expired == []
+
+
+async def test_two_tasks_on_one_session_get_the_error_of_sqlalchemy(adapter: Any, rows: Any) -> None:
+    async with adapter.db_runtime.session_maker() as db:
+        answers = await asyncio.gather(
+            *(adapter.get_session_and_user(db, rows.session.id) for _ in range(2)), return_exceptions=True
+        )
+        assert {answer[1].id for answer in answers if isinstance(answer, tuple)} == {rows.user.id}
+
+
+async def test_without_a_pool_there_is_one_connection_for_look_up_and_route(
+    postgres_settings: PostgresSettings,
+) -> None:
+    runtime = postgres_settings.model_copy(update={"pool": "null"}).runtime
+    made: list[object] = []
+    async with application(runtime, PlainUser) as (adapter, session_id):
+        event.listen(runtime.engine.sync_engine.pool, "connect", lambda *arguments: made.append(arguments))
+        async with runtime.session_maker() as db:
+            assert await adapter.get_session_and_user(db, session_id) is not None
+            assert await db.scalar(text("SELECT 1")) == 1
+        assert len(made) == 1
+    await runtime.dispose()
 
 
 async def test_a_session_that_the_application_made_loads_by_itself(adapter: Any, rows: Any) -> None:
@@ -143,6 +195,13 @@ async def test_who_listens_for_rows_that_are_added_is_not_told_of_those_that_are
             event.listen(db.sync_session, name, lambda *arguments: heard.append(arguments))
         assert await adapter.get_session_and_user(db, rows.session.id) is not None
     assert heard == []
+
+
+async def test_a_session_bound_by_model_purges(adapter: Any, rows: Any) -> None:
+    engine = adapter.db_runtime.engine
+    async with AsyncSession(binds={model: engine for model in (adapter.user, adapter.session)}) as db:
+        assert (await adapter.get_session_and_user(db, rows.session.id))[1].id == rows.user.id
+        assert await adapter.delete_expired_sessions(db) == 0
 
 
 async def test_a_database_that_is_not_what_it_was_is_unavailable(adapter: Any, rows: Any) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction, UOWTransaction
 
 _STACK = "fastapi_function_astack"
-_REQUEST_STACK = "fastapi_inner_astack"
+_ENDINGS = ("fastapi_inner_astack", "fastapi_middleware_astack")
 _SESSIONS = "belgie.alchemy.sessions"
 _WRITTEN = "belgie.alchemy.written"
 _CONNECTED = "belgie.alchemy.connected"
@@ -72,7 +72,7 @@ class SessionDependency:
         """
         if (shared := self._shared(scope)) is not None:
             return shared
-        ending = scope.get(_REQUEST_STACK)
+        ending: Any = next(filter(None, map(scope.get, _ENDINGS)), None)
         if not isinstance(ending, AsyncExitStack):
             msg = "only FastAPI awaits it, version 0.121 or later: write `async for session in dependency(): ...`"
             raise RuntimeError(msg)  # noqa: TRY004 - the caller is wrong, not an argument

@@ -178,7 +178,7 @@ class Table[RowT]:
         """
         session = session_of(db)
         parameters = {"now": datetime.now(UTC), "batch": batch}
-        statement = self._purge[session.get_bind().dialect.name == "postgresql"]
+        statement = self._purge[session.get_bind(self.model).dialect.name == "postgresql"]
         total = 0
         while True:
             async with guarded(session, commit=True):

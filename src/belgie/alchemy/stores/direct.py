@@ -35,9 +35,18 @@ __all__ = ["DirectSelect", "LostConnectionError"]
 
 _ENGINE_LOG: Final = logging.getLogger("sqlalchemy.engine.Engine")
 
+#: What tells of a statement, or of the connection that is to run it.
+_EVENTS: Final = (
+    "engine_connect",
+    "begin",
+    "before_execute",
+    "after_execute",
+    "before_cursor_execute",
+    "after_cursor_execute",
+)
+
 #: What belgie itself listens to; see `sqlite_engine`.
 _OWN_LISTENERS: Final = {"sqlite": 1}
-
 
 #: What reads nothing of a column but its values; PostgreSQL's numbers also read what kind the server says they are.
 _PLAIN_TYPES: Final = (Boolean, Date, DateTime, Integer, JSON, LargeBinary, String, Time, Uuid)
@@ -117,14 +126,9 @@ class DirectSelect:
     def may_ask_driver(self) -> bool:
         """Whether nobody would notice that it goes round SQLAlchemy."""
         events: Any = self._engine.dispatch
-        listeners = (
-            len(events.before_execute)
-            + len(events.after_execute)
-            + len(events.before_cursor_execute)
-            + len(events.after_cursor_execute)
-        )
+        listeners = sum(len(getattr(events, name)) for name in _EVENTS)
         quiet = not self._engine.echo and not _ENGINE_LOG.isEnabledFor(logging.INFO)
-        return self._alone and quiet and listeners == self._listeners
+        return self._alone and quiet and listeners == self._listeners and not self._engine.get_execution_options()
 
     def _execute(self, value: Any) -> Sequence[Any] | None:
         with self._reader.connect() as connection:

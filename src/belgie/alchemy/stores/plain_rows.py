@@ -68,7 +68,9 @@ class PlainRows[RowsT: tuple[Any, ...]]:
         events: Any = sync.dispatch
         # One of those that listen for the beginning is our own.
         heard = len(events.after_begin) > 1 or any(len(getattr(events, name)) for name in _SESSION_EVENTS)
-        return not heard and all(sync.get_bind(mapper) is engine for mapper in self._mappers)
+        return not heard and all(
+            sync.get_bind(mapper) is engine and not len(_events_of(mapper).expire) for mapper in self._mappers
+        )
 
     def attach(self, session: AsyncSession, values: Sequence[Any]) -> RowsT:
         """Return the rows, which the session holds from now on."""
@@ -79,10 +81,13 @@ class PlainRows[RowsT: tuple[Any, ...]]:
             instance_dict(row).update(zip(names, islice(left, len(names)), strict=True))
             make_transient_to_detached(row)
             session.add(row)
-            events: Any = mapper.class_manager.dispatch
-            events.load(instance_state(row), None)  # as for any row that no query has loaded
+            _events_of(mapper).load(instance_state(row), None)  # as for any row that no query has loaded
             rows.append(row)
         return cast("RowsT", tuple(rows))
+
+
+def _events_of(mapper: Mapper[Any]) -> Any:
+    return mapper.class_manager.dispatch
 
 
 def _is_plain_mapping(mapper: Mapper[Any]) -> bool:

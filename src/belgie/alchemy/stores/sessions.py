@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Executable, Select, bindparam, select
+from sqlalchemy import Executable, NullPool, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from belgie.alchemy.stores.connected import Connected
@@ -61,7 +61,10 @@ class SessionStore[UserT: UserProtocol[Any], SessionT: SessionProtocol](Connecte
             if direct is not None and self._pair.fit(session, direct.engine.sync_engine):
                 with suppress(LostConnectionError):
                     values = await direct.ask_driver(parameters["is_id"])
-                    return None if values is None else self._pair.attach(session, values)
+                    if values is None:
+                        return None
+                    if self._pair.fit(session, direct.engine.sync_engine):  # nobody has used it meanwhile
+                        return self._pair.attach(session, values)
             found = await read(session, self._session_and_user, parameters, self._sessions, self._users)
             row = found.unique().one_or_none()
         return None if row is None else (row[0], row[1])
@@ -74,7 +77,8 @@ class SessionStore[UserT: UserProtocol[Any], SessionT: SessionProtocol](Connecte
         engine = runtime.engine
         if self._pairs is None or self._pairs[0] is not engine:
             direct = None
-            if self._pair.are_all:
+            # Without a pool, the session's first statement would have to connect once more.
+            if self._pair.are_all and not isinstance(engine.pool, NullPool):
                 statement = self._to_pair(select(*self._pair.columns).select_from(self._sessions.model))
                 direct = DirectSelect.of(runtime, statement, "is_id", self._sessions.column("id").type)
             self._pairs = engine, direct

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import Depends, Response
 from fastapi.openapi.models import APIKey, APIKeyIn
@@ -23,8 +23,6 @@ from proto import (
     SessionProtocol,
     UserProtocol,
 )
-
-_CLIENTS: Final = "belgie.auth.clients"
 
 
 class CookieSecurity[**P, T](SecurityBase):
@@ -60,21 +58,20 @@ class Dependencies[
         *,
         own_database: bool,
     ) -> None:
-        self._context = context
         cookie_name = context.session_cookie.name
 
         async def client(
             connection: HTTPConnection, db: Annotated[DBConnection, Depends(database.dependency)]
         ) -> AuthClient[UserT, AccountT, SessionT, OAuthStateT]:
-            return self._client_of(connection, db)
+            return AuthClient(context, db, connection)
 
         async def user(
             connection: HTTPConnection,
             security_scopes: SecurityScopes,
-            db: Annotated[DBConnection, Depends(database.dependency)],
+            client: Annotated[AuthClient[UserT, AccountT, SessionT, OAuthStateT], Depends(client)],
         ) -> UserT:
             with http_errors(connection):
-                return await self._client_of(connection, db).get_user(security_scopes, connection)
+                return await client.get_user(security_scopes, connection)
 
         async def optional_user(
             connection: HTTPConnection,
@@ -135,13 +132,3 @@ class Dependencies[
         )
         self.same_origin = same_origin
         self.fresh = fresh
-
-    def _client_of(
-        self, connection: HTTPConnection, db: DBConnection
-    ) -> AuthClient[UserT, AccountT, SessionT, OAuthStateT]:
-        """Return the request's client, kept with the request: FastAPI solves every level of dependencies anew."""
-        clients = connection.scope.setdefault(_CLIENTS, {})
-        found: AuthClient[UserT, AccountT, SessionT, OAuthStateT] | None = clients.get(self)
-        if found is None or found.db is not db:
-            found = clients[self] = AuthClient(self._context, db, connection)
-        return found
