@@ -199,7 +199,7 @@ async def test_who_listens_for_rows_that_are_added_is_not_told_of_those_that_are
 
 async def test_a_session_bound_by_model_purges(adapter: Any, rows: Any) -> None:
     engine = adapter.db_runtime.engine
-    async with AsyncSession(binds={model: engine for model in (adapter.user, adapter.session)}) as db:
+    async with AsyncSession(binds=dict.fromkeys((adapter.user, adapter.session), engine)) as db:
         assert (await adapter.get_session_and_user(db, rows.session.id))[1].id == rows.user.id
         assert await adapter.delete_expired_sessions(db) == 0
 
