@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from belgie.alchemy import turns as turns_module
 from belgie.alchemy.pool import LoopBoundPool, TurnPool
 from belgie.alchemy.settings import DatabaseRuntime, DatabaseSettings, PostgresSettings, SqliteSettings
-from belgie.alchemy.turns import PATIENCE, Turns
+from belgie.alchemy.turns import PATIENCE, Turns, came
 
 
 @pytest.fixture(params=["sqlite_file", "postgres"])
@@ -47,7 +47,18 @@ async def _taken(runtime: DatabaseRuntime) -> AsyncConnection:
     return connection
 
 
-def _free(turns: Turns) -> int:
+async def _wait(turns: Turns[Any], seconds: float) -> None:
+    """Wait for a turn as the pool does."""
+    turn = turns.stand_in_line()
+    try:
+        await turns.wait(turn, seconds)
+    except BaseException:
+        if came(turn):
+            turns.end()
+        raise
+
+
+def _free(turns: Turns[Any]) -> int:
     """Take all turns that there are, and give them back."""
     taken = 0
     while turns.take_at_once():
@@ -62,7 +73,7 @@ async def test_turns_come_in_the_order_of_asking() -> None:
     assert turns.take_at_once()
 
     async def ask(number: int) -> None:
-        await turns.wait(5)
+        await _wait(turns, 5)
         served.append(number)
         turns.end()
 
@@ -80,7 +91,7 @@ async def test_turns_come_in_the_order_of_asking() -> None:
 async def test_a_cancellation_in_the_moment_of_the_turn_hands_it_on() -> None:
     turns = Turns(1, 0)
     assert turns.take_at_once()
-    first, second = (asyncio.create_task(turns.wait(5)) for _ in range(2))
+    first, second = (asyncio.create_task(_wait(turns, 5)) for _ in range(2))
     await asyncio.sleep(0)
     turns.end()
     first.cancel()  # it has the turn, and does not know it yet
@@ -95,7 +106,7 @@ async def test_a_cancellation_in_the_moment_of_the_turn_hands_it_on() -> None:
 async def test_a_cancellation_in_the_moment_of_giving_up_is_a_cancellation() -> None:
     turns = Turns(1, 0)
     assert turns.take_at_once()
-    task = asyncio.create_task(turns.wait(5))
+    task = asyncio.create_task(_wait(turns, 5))
     await asyncio.sleep(0)
     turns._give_up(turns._waiting[0])
     task.cancel()
@@ -113,7 +124,7 @@ async def test_who_was_cancelled_before_still_hears_that_the_time_is_over() -> N
         try:
             await asyncio.sleep(30)
         except asyncio.CancelledError:
-            await turns.wait(0.01)
+            await _wait(turns, 0.01)
 
     task = asyncio.create_task(clean_up())
     await asyncio.sleep(0)
@@ -126,10 +137,10 @@ async def test_patience_comes_before_a_connection_beyond_those_kept() -> None:
     turns, loop = Turns(1, 2), asyncio.get_running_loop()
     assert turns.take_at_once()
     start = loop.time()
-    await asyncio.gather(turns.wait(5), turns.wait(5))
+    await asyncio.gather(_wait(turns, 5), _wait(turns, 5))
     assert loop.time() - start >= PATIENCE * 0.99
     with pytest.raises(exc.TimeoutError, match=r"^all 3 connections are in use, and none came free in time$"):
-        await turns.wait(0.01)
+        await _wait(turns, 0.01)
     for _ in range(3):
         turns.end()
     assert _free(turns) == 1
@@ -138,9 +149,9 @@ async def test_patience_comes_before_a_connection_beyond_those_kept() -> None:
 async def test_without_any_time_there_is_a_turn_beyond_or_an_error() -> None:
     turns = Turns(1, 1)
     assert turns.take_at_once()
-    await turns.wait(0)
+    await _wait(turns, 0)
     with pytest.raises(exc.TimeoutError):
-        await turns.wait(0)
+        await _wait(turns, 0)
     turns.end()
     assert _free(turns) == 1
 
@@ -157,7 +168,7 @@ async def test_no_turn_is_lost_or_doubled_in_any_order_of_events(seed: int, monk
         nonlocal using, most
         try:
             if not turns.take_at_once():
-                await turns.wait(dice.choice([0, 0.0003, 0.002, 5]))
+                await _wait(turns, dice.choice([0, 0.0003, 0.002, 5]))
         except exc.TimeoutError:
             ends["late"] += 1
             return
@@ -247,6 +258,49 @@ async def test_there_are_never_more_connections_than_allowed_whoever_is_cancelle
         assert pool._turns is not None
         assert _free(pool._turns) == 2
         await asyncio.wait_for(asyncio.gather(*(use(0) for _ in range(10))), 5)
+
+
+async def test_under_load_connections_go_from_hand_to_hand(settings: DatabaseSettings) -> None:
+    async with _sized(settings, 1, 2, timeout=20) as runtime:
+        made, held = _made(runtime), 0
+
+        async def use() -> None:
+            nonlocal held
+            async with runtime.engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+                held = max(held, runtime.connections.in_use)
+                await asyncio.sleep(PATIENCE / 4)
+
+        await asyncio.gather(*(use() for _ in range(60)))
+        assert held == len(made) == 3
+        assert (runtime.connections.in_use, runtime.connections.idle) == (0, 1)
+        assert isinstance(runtime.engine.pool, TurnPool)
+        assert runtime.engine.pool._turns is not None
+        assert _free(runtime.engine.pool._turns) == 1
+
+
+async def test_a_connection_that_came_with_the_cancellation_goes_on(settings: DatabaseSettings) -> None:
+    async with _sized(settings, 1, 0) as runtime:
+        made = _made(runtime)
+        first = await _taken(runtime)
+        waiting = [asyncio.create_task(_taken(runtime)) for _ in range(2)]
+        await asyncio.sleep(0.01)
+        closing = asyncio.create_task(first.close())
+        assert isinstance(runtime.engine.pool, TurnPool)
+        assert runtime.engine.pool._turns is not None
+        for _ in range(10_000):
+            if len(runtime.engine.pool._turns._waiting) == 1:
+                break
+            await asyncio.sleep(0)
+        waiting[0].cancel()
+        await closing
+        with pytest.raises(asyncio.CancelledError):
+            await waiting[0]
+        second = await asyncio.wait_for(waiting[1], 5)
+        await second.close()
+        assert len(made) == 1
+        await runtime.ping()
+        assert (runtime.connections.in_use, runtime.connections.idle, len(made)) == (0, 1, 1)
 
 
 async def test_the_pool_says_how_many_connections_are_in_use(settings: DatabaseSettings) -> None:

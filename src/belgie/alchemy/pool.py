@@ -9,7 +9,7 @@ from sqlalchemy import AsyncAdaptedQueuePool
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util import await_only
 
-from belgie.alchemy.turns import Turns
+from belgie.alchemy.turns import Turns, came
 
 _LOOP = "belgie.loop"
 _RETURNED = "belgie.returned"
@@ -25,15 +25,18 @@ class TurnPool(AsyncAdaptedQueuePool):
     back: under load, that is one for every few requests.
     """
 
-    _turns: Turns | None = None
+    _turns: Turns[ConnectionPoolEntry] | None = None
 
     def _do_get(self) -> ConnectionPoolEntry:
         loop = asyncio.get_running_loop()
         if self._max_overflow < 0:  # there is a connection for everyone
             return self._prepared(super()._do_get(), loop)
-        turns = self._take_turn(loop)
+        turns = self._turns
+        if turns is None or turns.loop is not loop:
+            turns = self._turns = Turns(self.size(), self._max_overflow)
+        entry = None if turns.take_at_once() else self._wait_for_turn(turns)
         try:
-            entry = self._prepared(super()._do_get(), loop)
+            entry = self._prepared(entry or super()._do_get(), loop)
         except BaseException:
             turns.end()
             raise
@@ -42,23 +45,35 @@ class TurnPool(AsyncAdaptedQueuePool):
         return entry
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
-        turns: Turns | None = None if record.record_info is None else record.record_info.pop(_TURN, None)
-        try:
+        turns: Turns[ConnectionPoolEntry] | None = None
+        if record.record_info is not None:
+            turns = record.record_info.pop(_TURN, None)
+        if turns is None:
             super()._do_return_conn(record)
+        elif not (_runs_here(turns) and turns.hand_on(record)):
+            self._put_back(record, turns)
+
+    def _wait_for_turn(self, turns: Turns[ConnectionPoolEntry]) -> ConnectionPoolEntry | None:
+        turn = turns.stand_in_line()
+        try:
+            return await_only(turns.wait(turn, self.timeout()))
+        except BaseException:
+            if came(turn):  # and then the cancellation
+                entry = turn.result()
+                if entry is None:
+                    turns.end()
+                elif not turns.hand_on(entry):
+                    self._put_back(entry, turns)
+            raise
+
+    def _put_back(self, entry: ConnectionPoolEntry, turns: Turns[ConnectionPoolEntry]) -> None:
+        try:
+            super()._do_return_conn(entry)
         finally:
-            if turns is not None:
-                _end(turns)
+            _end(turns)
 
     def _prepared(self, entry: ConnectionPoolEntry, loop: asyncio.AbstractEventLoop) -> ConnectionPoolEntry:  # noqa: ARG002 - for those that are bound to it
         return entry
-
-    def _take_turn(self, loop: asyncio.AbstractEventLoop) -> Turns:
-        turns = self._turns
-        if turns is None or turns.loop is not loop:
-            turns = self._turns = Turns(self.size(), self._max_overflow)
-        if not turns.take_at_once():
-            await_only(turns.wait(self.timeout()))
-        return turns
 
 
 class LoopBoundPool(TurnPool):
@@ -105,12 +120,17 @@ class LoopBoundPool(TurnPool):
         return entry
 
 
-def _end(turns: Turns) -> None:
-    """End a turn, in whichever thread: the garbage collector gives back what an application has forgotten."""
+def _runs_here(turns: Turns[Any]) -> bool:
     with suppress(RuntimeError):  # no loop runs in this thread
-        if turns.loop is asyncio.get_running_loop():
-            turns.end()
-            return
+        return turns.loop is asyncio.get_running_loop()
+    return False
+
+
+def _end(turns: Turns[Any]) -> None:
+    """End a turn, in whichever thread: the garbage collector gives back what an application has forgotten."""
+    if _runs_here(turns):
+        turns.end()
+        return
     with suppress(RuntimeError):  # the loop is closed, and its turns with it
         turns.loop.call_soon_threadsafe(turns.end)
 
