@@ -45,7 +45,7 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
         "--widest",
         type=float,
         default=_WIDEST,
-        help="the spread, in parts of the median, beyond which no ratio is printed (%(default)s)",
+        help="no ratio is printed if the middle half of its rounds is wider than this part of it (%(default)s)",
     )
     _databases(parser)
 

@@ -48,20 +48,18 @@ class Sample:
         low, _, high = statistics.quantiles(self.values, n=4, method="inclusive")
         return low, high
 
-    def is_steady(self, widest: float) -> bool:
-        """Whether the spread is known and at most `widest`."""
-        return self.spread is not None and self.spread <= widest
-
 
 def ratio(this: Sample, base: Sample, *, widest: float) -> float | None:
-    """Return by how much `this` is greater than `base`, median by median.
+    """Return by how much `this` is greater than `base`: the median of the quotients round by round.
 
-    None, which is shown as a refusal, if either spreads by more than `widest` parts of its median, or if there were too
-    few rounds to know: the quotient of two such figures is noise.
+    None, which is shown as a refusal, if the middle half of the quotients is wider than `widest` parts of their median, or
+    if there were too few rounds to know: that is noise.
     """
-    if not this.is_steady(widest) or not base.is_steady(widest) or base.median == 0:
+    if 0 in base.values or len(this.values) != len(base.values) or len(this.values) < FEWEST_ROUNDS:
         return None
-    return this.median / base.median
+    quotients = paired(this.values, base.values)
+    low, high = quotients.middle_half
+    return quotients.median if high - low <= widest * quotients.median else None
 
 
 def paired(these: Iterable[float], bases: Iterable[float]) -> Sample:

@@ -11,7 +11,7 @@ _BASES = (JOIN, FASTAPI_USERS, STATIC)
 
 
 def table(results: Results, *, widest: float) -> str:
-    """Return the table; a ratio of figures that spread by more than `widest` of their medians is refused."""
+    """Return the table; a ratio that spreads by more than `widest` of itself is refused."""
     return markdown([*_HEADS, *_RATIOS], [_row(results, place, widest) for place in results.places])
 
 

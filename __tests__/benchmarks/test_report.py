@@ -12,7 +12,7 @@ WILD = (1.0, 3.0, 1.0)
 def results_of(rates: dict[str, float], *, kind: str = "postgres", noise: tuple[float, ...] = STEADY) -> Results:
     results = Results()
     for name, rate in rates.items():
-        for factor in noise:
+        for factor in STEADY if name == "join" else noise:
             load = Load(rate=rate * factor, p50=1.0, p99=50.0 * factor, cpu=1e6 / rate)
             results.loads[Place(kind, 16, name)].append(load)
             results.memory[kind, name].append(80.0)
@@ -35,7 +35,7 @@ def test_the_table_leaves_out_the_ratio_to_a_contender_that_did_not_run() -> Non
     assert row[11] == "-"
 
 
-def test_the_table_refuses_a_ratio_of_figures_that_spread_too_wide() -> None:
+def test_the_table_refuses_a_ratio_that_changes_too_much_from_round_to_round() -> None:
     row = cells(results_of({"join": 1000, "identity": 2500}, noise=WILD), "belgie auth.identity")
     assert row[10] == REFUSED
     assert row[13] == "2.50"
@@ -47,7 +47,7 @@ def test_a_budget_is_met_from_its_least_ratio_on(rate: float, word: str) -> None
     assert [line.split()[0] for line in lines if "of join" in line] == [word]
 
 
-def test_a_budget_is_not_judged_by_figures_that_spread_too_wide() -> None:
+def test_a_budget_is_not_judged_by_a_ratio_that_changes_too_much() -> None:
     lines = list(verdicts(results_of({"join": 1000, "user": 5000}, noise=WILD), widest=0.3))
     assert [line.split()[0] for line in lines if "of join" in line] == ["unsure"]
 
