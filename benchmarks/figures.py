@@ -52,8 +52,8 @@ class Sample:
 def ratio(this: Sample, base: Sample, *, widest: float) -> float | None:
     """Return by how much `this` is greater than `base`: the median of the quotients round by round.
 
-    None, which is shown as a refusal, if the middle half of the quotients is wider than `widest` parts of their median, or
-    if there were too few rounds to know: that is noise.
+    None, which is shown as a refusal, if the middle half of the quotients is wider than `widest` parts of their median,
+    or if there were too few rounds to know: that is noise.
     """
     if 0 in base.values or len(this.values) != len(base.values) or len(this.values) < FEWEST_ROUNDS:
         return None
