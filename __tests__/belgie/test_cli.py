@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -214,6 +215,7 @@ def test_ping_waits_for_a_database_that_is_starting(own_postgres_server: Any, tm
 
 
 def test_an_interrupt_ends_the_waiting_without_a_traceback(tmp_path: Path) -> None:
+    """Who runs the tests in the background may have interrupts ignored, which the command would inherit."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://app:{PASSWORD}@127.0.0.1:{silent.getsockname()[1]}/app"
         with subprocess.Popen(
@@ -223,6 +225,7 @@ def test_an_interrupt_ends_the_waiting_without_a_traceback(tmp_path: Path) -> No
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - there are no threads
         ) as process:
             connection, _ = silent.accept()
             with connection:
