@@ -166,6 +166,26 @@ async def test_two_tasks_on_one_session_get_the_error_of_sqlalchemy(adapter: Any
         assert {answer[1].id for answer in answers if isinstance(answer, tuple)} == {rows.user.id}
 
 
+async def test_a_session_that_was_used_while_the_driver_was_asked_reads_by_itself(adapter: Any, rows: Any) -> None:
+    async with adapter.db_runtime.session_maker() as db:
+        asked = asyncio.create_task(adapter.get_session_and_user(db, rows.session.id))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        db.add(row := adapter.user(email="grace@example.com"))  # the transaction has begun, without a connection
+        assert not asked.done()
+        _, user = await asked
+        assert user.id == rows.user.id
+        assert inspect(user).persistent
+        assert inspect(row).persistent  # the session has flushed before it read
+        assert adapter.db_runtime.connections.in_use == 1
+
+
+async def test_a_session_with_options_of_its_own_loads_by_itself(adapter: Any, rows: Any) -> None:
+    async with adapter.db_runtime.session_maker(execution_options={"tenant": "one"}) as db:
+        assert (await adapter.get_session_and_user(db, rows.session.id))[1].id == rows.user.id
+        assert adapter.db_runtime.connections.in_use == 1
+
+
 async def test_without_a_pool_there_is_one_connection_for_look_up_and_route(
     postgres_settings: PostgresSettings,
 ) -> None:

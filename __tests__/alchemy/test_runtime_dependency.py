@@ -3,7 +3,7 @@ import inspect
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import Annotated, Any
 
@@ -588,3 +588,17 @@ def test_a_websocket_that_fails_undoes_what_it_wrote(sqlite_file_settings: Datab
             with suppress(ZeroDivisionError), client.websocket_connect(f"/{kind}") as socket:
                 found.append(socket.receive_json())
     assert found == [["one"], ["one", "two"]]
+
+
+async def test_a_session_ends_with_the_request_where_fastapi_keeps_only_the_outer_stack(
+    small: DatabaseRuntime,
+) -> None:
+    """The inner one has a name that FastAPI does not document."""
+    async with AsyncExitStack() as stack:
+        connection = HTTPConnection({"type": "http", "headers": [], "fastapi_middleware_astack": stack})
+        dependency: Any = small.dependency
+        session = await dependency(connection)
+        await session.execute(text("SELECT 1"))
+        assert await dependency(connection) is session
+        assert small.connections.in_use == 1
+    assert small.connections.in_use == 0

@@ -235,6 +235,27 @@ def test_an_interrupt_ends_the_waiting_without_a_traceback(tmp_path: Path) -> No
     assert output.strip() in {"", "Aborted!", "Aborted."}
 
 
+def test_an_interrupt_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    """As with `belgie db ping &` in a script."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://app:{PASSWORD}@127.0.0.1:{silent.getsockname()[1]}/app"
+        with subprocess.Popen(
+            [COMMAND, "db", "ping"],
+            cwd=tmp_path,
+            env=environment({"BELGIE_DATABASE_URL": url, "BELGIE_DATABASE_CONNECT_TIMEOUT": "1"}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_IGN),  # noqa: PLW1509 - there are no threads
+        ) as process:
+            connection, _ = silent.accept()
+            with connection:
+                process.send_signal(signal.SIGINT)
+                output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert output.startswith("belgie: the database did not answer, or not in time")
+
+
 def test_ping_gives_up_when_the_time_is_over(run: Belgie) -> None:
     done = run("db", "ping", "--wait", "0.3", BELGIE_DATABASE_URL=f"postgresql://app:{PASSWORD}@127.0.0.1:1/app")
     assert told(done).startswith("the database did not answer, or not in time: [Errno 111] Connect call failed")

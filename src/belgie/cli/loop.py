@@ -23,7 +23,7 @@ async def _interruptible[T](work: Coroutine[Any, Any, T]) -> T:
     loop = asyncio.get_running_loop()
     task: asyncio.Task[Any] | None = asyncio.current_task()
     if task is not None and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        # The handler of `asyncio.run` is not called while the loop waits, if the signal comes as the waiting begins.
+        # This one wakes the loop up; that of `asyncio.run` may be called only when the waiting is over.
         with suppress(NotImplementedError, RuntimeError):  # on Windows; in a thread
             loop.add_signal_handler(signal.SIGINT, task.cancel)
     try:
